@@ -1,0 +1,95 @@
+"""The supervisor is briefed and says yes, no or nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ari_app.transfer import events as ev
+from ari_app.transfer.actions import failing, moves
+from ari_app.transfer.commands import PassKey
+from ari_app.transfer.model import Outcome, Phase, State
+from ari_app.transfer.turn import Turn
+
+
+def supervisor_seated(turn: Turn, event: ev.Seated) -> None:
+    if (event.bridge_id, event.channel_id) == (turn.transfer.room_id, turn.attempt.channel_id):
+        moves.supervisor_joined(turn)
+
+
+def briefing_started(turn: Turn, _: ev.BriefingStarted) -> None:
+    moves.supervisor_joined(turn)
+    if not turn.attempt.briefing_started:
+        turn.set_attempt(briefing_started=True)
+        turn.tell(Phase.BRIEFING_STARTED)
+
+
+def key_pressed(turn: Turn, event: ev.SupervisorPressed) -> None:
+    """1 and 2 decide here, so that they work whatever has become of speech; not before the first word."""
+    if not turn.attempt.briefing_started:
+        return
+    if event.digit == "1":
+        accept(turn, by="dtmf")
+    elif event.digit == "2":
+        decline(turn, by="dtmf")
+    else:
+        turn.do(PassKey(event.digit))
+
+
+def accepted(turn: Turn, event: ev.BriefingAccepted) -> None:
+    if turn.attempt.briefing_started:
+        accept(turn, by=event.by)
+
+
+def accept(turn: Turn, *, by: str) -> None:
+    """The commit of the join: from here a cancel comes too late."""
+    turn.tell(Phase.BRIEFING_COMPLETE, resolution="accepted", by=by, decline_reason=None)
+    turn.go(State.JOINING, deadline=turn.now + moves.CONFIRM)
+    moves.join(turn)
+
+
+def declined(turn: Turn, event: ev.BriefingDeclined) -> None:
+    decline(turn, by=event.by, reason=event.reason)
+
+
+def decline(turn: Turn, *, by: str, reason: str | None = None) -> None:
+    turn.set_transfer(decline_reason=reason)
+    _briefing_over(turn, "declined", by=by, decline_reason=reason)
+    failing.attempt_failed(turn, Outcome.DECLINED, farewell="farewell_declined")
+
+
+def voicemail(turn: Turn, _: ev.VoicemailDetected) -> None:
+    _briefing_over(turn, "voicemail")
+    failing.attempt_failed(turn, Outcome.VOICEMAIL)
+
+
+def no_decision(turn: Turn, _: ev.BriefingExhausted | ev.DeadlinePassed) -> None:
+    _briefing_over(turn, "timeout")
+    failing.attempt_failed(turn, Outcome.ACK_TIMEOUT, farewell="farewell_timeout")
+
+
+def not_briefed(turn: Turn, event: ev.BriefingFailed | ev.SupervisorFailed) -> None:
+    turn.set_transfer(error=event.reason)
+    _briefing_over(turn, "failed")
+    failing.attempt_failed(turn, Outcome.BRIEFING_FAILED)
+
+
+def left_briefing(turn: Turn, event: ev.SupervisorLeft) -> None:
+    turn.set_attempt(sip_code=event.sip_code, cause=event.cause)
+    _briefing_over(turn, "supervisor_hangup")
+    failing.attempt_failed(turn, Outcome.SUPERVISOR_HANGUP)
+
+
+def _briefing_over(turn: Turn, resolution: str, **data: Any) -> None:
+    turn.tell(Phase.BRIEFING_COMPLETE, resolution=resolution, **{"by": None, "decline_reason": None, **data})
+
+
+def media_lost(turn: Turn, event: ev.MediaOut | ev.Released) -> None:
+    """The briefing lost its line in mid-sentence: it starts again on a new one, twice at the most."""
+    id = event.media_id if isinstance(event, ev.MediaOut) else event.id
+    moves.out_of_asterisk(turn, id)
+    if id != turn.attempt.media_id:
+        return
+    if turn.transfer.media_count < len(turn.transfer.attempts) + 2:
+        moves.start_briefing(turn)
+    else:
+        not_briefed(turn, ev.BriefingFailed(id, "the media connection broke repeatedly"))

@@ -1,0 +1,144 @@
+"""Building blocks of the actions: the moves of caller, agent and supervisor that several stories share."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ari_app.transfer import events as ev
+from ari_app.transfer import ids
+from ari_app.transfer.commands import (
+    Dismiss,
+    HandBack,
+    HoldCaller,
+    JoinCaller,
+    RingSupervisor,
+    SendToFallback,
+    StartBriefing,
+    StopBriefing,
+)
+from ari_app.transfer.model import Attempt, LegState, OwnedKind, Phase, State
+from ari_app.transfer.turn import Turn
+
+CONFIRM = 2.0
+"Seconds Asterisk has to confirm a move of the caller; then the caller goes somewhere safe (G2)."
+ORIGINATE_SLACK = 5.0
+"Seconds Asterisk rings on after our own deadline, in case the app is gone by then."
+
+
+def wait_on_music(turn: Turn) -> None:
+    call = turn.call
+    turn.do(HoldCaller(call.caller, call.bridge_id, call.hold_class, answer=not call.answered))
+    turn.go(State.WAITING, deadline=turn.now + call.max_hold)
+
+
+def to_fallback(turn: Turn, event: ev.Event | None = None) -> None:
+    """Nobody of ours can take the caller: the dialplan does."""
+    if isinstance(event, ev.AgentLeft):
+        agent_leg(turn, LegState.GONE)
+    turn.set(leaving_to="fallback")
+    turn.do(SendToFallback(turn.call.caller, turn.call.fallback))
+    turn.go(State.LEAVING, deadline=turn.now + CONFIRM)
+
+
+def hand_back(turn: Turn, app: str) -> None:
+    outcome = turn.transfer.outcome
+    args = f"returned,{turn.transfer.transfer_id},{outcome.value if outcome else ''}"
+    turn.set(leaving_to=app)
+    turn.do(HandBack(turn.call.caller, app, args))
+    turn.go(State.LEAVING, deadline=turn.now + CONFIRM)
+
+
+def agent_leg(turn: Turn, leg: LegState) -> None:
+    if turn.call.agent:
+        turn.set(agent=replace(turn.call.agent, leg=leg))
+
+
+def hang_up_caller(turn: Turn) -> None:
+    turn.own_for_call(OwnedKind.CHANNEL, turn.call.caller)
+    close(turn)
+
+
+def close(turn: Turn, *, caller_gone: bool = False) -> None:
+    turn.set(caller_here=not caller_gone)
+    turn.go(State.CLOSING)
+    if caller_gone:
+        turn.drop(turn.call.caller)
+    for owned in reversed(turn.call.ledger):
+        if owned.kind is not OwnedKind.BRIDGE:
+            turn.release(owned)
+
+
+def ring_next(turn: Turn) -> None:
+    """One INVITE to the next destination of the request."""
+    transfer = turn.transfer
+    number = len(transfer.attempts) + 1
+    route = transfer.request.routes[number - 1]
+    channel_id = ids.supervisor_leg(transfer.transfer_id, number)
+    attempt = Attempt(number, route, channel_id, started_at=turn.now)
+    turn.set_transfer(attempts=(*transfer.attempts, attempt))
+    turn.own(OwnedKind.CHANNEL, channel_id)
+    deadline = min(turn.now + route.ring_timeout, transfer.join_deadline)
+    turn.do(RingSupervisor(attempt, turn.call.call_id, timeout=deadline - turn.now + ORIGINATE_SLACK))
+    turn.go(State.DIALING, deadline=deadline)
+
+
+def dialed(turn: Turn, _: ev.Event) -> None:
+    attempt = turn.attempt
+    if not attempt.dialed:
+        turn.set_attempt(dialed=True)
+        turn.tell(
+            Phase.SUPERVISOR_DIALED,
+            attempt=attempt.number,
+            sip_call_to=attempt.route.sip_call_to,
+            sip_call_from=attempt.route.sip_call_from,
+            supervisor_call_id=attempt.channel_id,
+        )
+
+
+def start_briefing(turn: Turn) -> None:
+    media_id = turn.new_media()
+    turn.set_attempt(media_id=media_id, media_out=False)
+    turn.do(StartBriefing(turn.attempt, turn.transfer.room_id, media_id))
+
+
+def supervisor_joined(turn: Turn) -> None:
+    attempt = turn.attempt
+    if not attempt.seated:
+        turn.set_attempt(seated=True)
+        turn.tell(Phase.SUPERVISOR_JOINED, attempt=attempt.number, supervisor_call_id=attempt.channel_id)
+
+
+def join(turn: Turn) -> None:
+    """Media out first, so that the caller never hears a word of the briefing (G4)."""
+    if turn.attempt.media_id and not turn.attempt.media_out:
+        turn.mark_asked(turn.attempt.media_id)
+        turn.do(StopBriefing(turn.attempt.media_id))
+    turn.do(JoinCaller(turn.call.caller, turn.transfer.room_id))
+
+
+def let_supervisor_go(turn: Turn, farewell: str | None) -> None:
+    """With a last sentence to somebody who is in the room and listening, at once for everybody else."""
+    attempt = turn.transfer.attempt
+    if attempt is None:
+        return
+    here = [o for o in turn.transfer.ledger if o.kind is not OwnedKind.BRIDGE]
+    if farewell and attempt.seated and any(o.id == attempt.channel_id for o in here):
+        _dismiss(turn, farewell)
+    else:
+        for owned in reversed(here):
+            turn.release(owned)
+
+
+def _dismiss(turn: Turn, farewell: str) -> None:
+    attempt = turn.attempt
+    media_id = attempt.media_id if attempt.media_id and not attempt.media_out else turn.new_media()
+    turn.mark_asked(media_id)
+    turn.mark_asked(attempt.channel_id)
+    turn.do(Dismiss(farewell, attempt.channel_id, turn.transfer.room_id, media_id))
+
+
+def out_of_asterisk(turn: Turn, id: str) -> None:
+    transfer = turn.call.transfer
+    if transfer and transfer.attempt and transfer.attempt.media_id == id:
+        turn.set_attempt(media_out=True)
+    turn.drop(id)

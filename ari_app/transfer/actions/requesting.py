@@ -1,0 +1,68 @@
+"""An agent sends the conversation and asks for a transfer: hold, room, ring and briefing start at once."""
+
+from __future__ import annotations
+
+from ari_app.transfer import events as ev
+from ari_app.transfer import ids
+from ari_app.transfer.actions import failing, moves
+from ari_app.transfer.commands import HoldCaller, OpenRoom, PrepareBriefing
+from ari_app.transfer.model import Outcome, OwnedKind, Phase, Transfer
+from ari_app.transfer.turn import Turn
+
+
+def add_turns(turn: Turn, event: ev.TranscriptAdded) -> None:
+    kept = () if event.replace else turn.call.conversation
+    turn.set(conversation=(*kept, *event.turns))
+
+
+def begin(turn: Turn, event: ev.TransferRequested) -> None:
+    """Hold, room, ring and briefing are all under way before the first of them is confirmed."""
+    if turn.call.transfer_in_flight:
+        refuse(turn, event)
+        return
+    call, request = turn.call, event.request
+    transfer = Transfer(
+        transfer_id=event.transfer_id,
+        request=request,
+        started_at=turn.now,
+        join_deadline=turn.now + request.supervisor_join_timeout,
+        room_id=ids.room(event.transfer_id),
+    )
+    turn.set(transfer=transfer, conversation=(*call.conversation, *event.turns))
+    if request.request_id:
+        turn.set(requests=(*call.requests, (request.request_id, event.transfer_id)))
+    turn.tell(Phase.STARTED, reason=request.reason)
+    turn.do(HoldCaller(call.caller, call.bridge_id, request.moh_class))
+    turn.own(OwnedKind.BRIDGE, transfer.room_id)
+    turn.do(OpenRoom(transfer.room_id))
+    moves.ring_next(turn)
+    turn.tell(Phase.SUMMARY_GENERATING)
+    turn.do(PrepareBriefing())
+
+
+def refuse(turn: Turn, event: ev.TransferRequested) -> None:
+    """The call changed between the check at the door and now; the agent is told, nothing is touched."""
+    turn.tell_refusal(event.transfer_id, event.request, f"the call is {turn.call.state.value}; ask again later")
+
+
+def caller_held(turn: Turn, event: ev.CallerHeld) -> None:
+    if not turn.transfer.held:
+        turn.set_transfer(held=True)
+        turn.tell(Phase.CALLER_ON_HOLD, moh_class=event.moh_class)
+
+
+def room_opened(turn: Turn, _: ev.RoomOpened) -> None:
+    if not turn.transfer.room_open:
+        turn.set_transfer(room_open=True)
+        turn.tell(Phase.CONSULTATION_ROOM_CREATED)
+
+
+def summary_ready(turn: Turn, event: ev.SummaryReady) -> None:
+    if turn.transfer.summary is None:
+        turn.set_transfer(summary=event.text, summary_source=event.source)
+        turn.tell(Phase.SUMMARY_READY, summary=event.text, source=event.source, seconds=round(event.seconds, 6))
+
+
+def no_place_to_hold(turn: Turn, event: ev.HoldFailed | ev.RoomFailed) -> None:
+    turn.set_transfer(error=event.reason)
+    failing.give_back(turn, Outcome.INTERNAL_ERROR)

@@ -1,0 +1,85 @@
+"""A new life of the app: whatever was under way is asked for once more; only ringing can't be repeated."""
+
+from __future__ import annotations
+
+from ari_app.transfer import events as ev
+from ari_app.transfer.actions import moves
+from ari_app.transfer.commands import (
+    ConnectAgent,
+    HoldCaller,
+    OpenRoom,
+    PrepareBriefing,
+    Release,
+    ReturnCaller,
+    SeatSupervisor,
+)
+from ari_app.transfer.model import Owned, OwnedKind, State
+from ari_app.transfer.turn import Turn
+
+
+def resume(turn: Turn, event: ev.Resumed) -> None:
+    """Whatever was under way is asked for once more; only ringing is not, for it can't be repeated."""
+    for owned in (*turn.call.ledger, *(turn.call.transfer.ledger if turn.call.transfer else ())):
+        if owned.asked:
+            turn.do(Release(owned))
+    _RESUME.get(turn.call.state, _nothing)(turn, event)
+
+
+def _nothing(turn: Turn, event: ev.Resumed) -> None:
+    pass
+
+
+def _resume_connecting(turn: Turn, event: ev.Resumed) -> None:
+    if turn.call.agent_is_up and turn.call.agent:
+        turn.do(ConnectAgent(turn.call.caller, turn.call.agent.channel_id, turn.call.bridge_id))
+        turn.go(State.CONNECTING, deadline=turn.now + moves.CONFIRM)
+
+
+def _resume_talking(turn: Turn, event: ev.Resumed) -> None:
+    if event.caller_in != turn.call.bridge_id:
+        turn.do(ReturnCaller(turn.call.caller, turn.call.bridge_id))
+
+
+def _resume_waiting(turn: Turn, event: ev.Resumed) -> None:
+    turn.do(HoldCaller(turn.call.caller, "", turn.call.hold_class, answer=not turn.call.answered))
+
+
+def _resume_dialing(turn: Turn, event: ev.Resumed) -> None:
+    call = turn.call
+    turn.do(HoldCaller(call.caller, call.bridge_id, turn.transfer.request.moh_class))
+    turn.do(OpenRoom(turn.transfer.room_id), PrepareBriefing())
+
+
+def _resume_briefing(turn: Turn, event: ev.Resumed) -> None:
+    _resume_dialing(turn, event)
+    turn.do(SeatSupervisor(turn.attempt.channel_id, turn.transfer.room_id))
+    if turn.attempt.media_id and not turn.attempt.media_out:
+        turn.release(Owned(OwnedKind.MEDIA, turn.attempt.media_id))
+    moves.start_briefing(turn)
+
+
+def _resume_joining(turn: Turn, event: ev.Resumed) -> None:
+    turn.go(State.JOINING, deadline=turn.now + moves.CONFIRM)
+    if not (turn.transfer.caller_seated and turn.attempt.seated):
+        moves.join(turn)
+
+
+def _resume_returning(turn: Turn, event: ev.Resumed) -> None:
+    turn.do(ReturnCaller(turn.call.caller, turn.call.bridge_id))
+    turn.go(State.RETURNING, deadline=turn.now + moves.CONFIRM)
+
+
+def _resume_leaving(turn: Turn, event: ev.Resumed) -> None:
+    moves.to_fallback(turn)
+
+
+_RESUME = {
+    State.CONNECTING: _resume_connecting,
+    State.TALKING: _resume_talking,
+    State.WAITING: _resume_waiting,
+    State.DIALING: _resume_dialing,
+    State.BRIEFING: _resume_briefing,
+    State.JOINING: _resume_joining,
+    State.RETURNING: _resume_returning,
+    State.LEAVING: _resume_leaving,
+}

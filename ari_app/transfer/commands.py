@@ -1,0 +1,165 @@
+"""What to do: imperatives the runtime carries out in order. Each names every id it touches.
+
+All but `RingAgent` and `RingSupervisor` are repeatable: done twice they leave what done once leaves.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ari_app.transfer.model import Agent, Attempt, Owned
+
+
+@dataclass(frozen=True)
+class Command:
+    """Base of all commands."""
+
+
+@dataclass(frozen=True)
+class MarkCaller(Command):
+    """Writes WT_APP and WT_CALL_ID on the caller's channel (contract, section 1)."""
+
+    caller: str
+    call_id: str
+
+
+@dataclass(frozen=True)
+class RingCaller(Command):
+    """Ringback for a caller who is not answered yet."""
+
+    caller: str
+
+
+@dataclass(frozen=True)
+class RingAgent(Command):
+    """One INVITE. → AgentAnswered, AgentFailed"""
+
+    caller: str
+    agent: Agent
+    call_id: str
+    caller_id: str
+    "Number of the caller, shown to the agent."
+
+
+@dataclass(frozen=True)
+class ConnectAgent(Command):
+    """Answer the caller, then caller and agent into their bridge. → Seated, AgentFailed"""
+
+    caller: str
+    agent_channel: str
+    bridge_id: str
+
+
+@dataclass(frozen=True)
+class HoldCaller(Command):
+    """Out of the agent's bridge, music on. → CallerHeld, HoldFailed"""
+
+    caller: str
+    bridge_id: str
+    moh_class: str
+    answer: bool = False
+    "Answer the caller first."
+
+
+@dataclass(frozen=True)
+class OpenRoom(Command):
+    """→ RoomOpened, RoomFailed"""
+
+    room_id: str
+
+
+@dataclass(frozen=True)
+class RingSupervisor(Command):
+    """One INVITE. → SupervisorDialed, SupervisorFailed"""
+
+    attempt: Attempt
+    call_id: str
+    timeout: float
+    "Seconds after which Asterisk itself gives up, a little more than our own deadline."
+
+
+@dataclass(frozen=True)
+class SeatSupervisor(Command):
+    """→ Seated, SupervisorFailed"""
+
+    channel_id: str
+    room_id: str
+
+
+@dataclass(frozen=True)
+class PrepareBriefing(Command):
+    """Summary and first speech, beside the ringing. → SummaryReady"""
+
+
+@dataclass(frozen=True)
+class StartBriefing(Command):
+    """→ BriefingStarted and one decision"""
+
+    attempt: Attempt
+    room_id: str
+    media_id: str
+
+
+@dataclass(frozen=True)
+class PassKey(Command):
+    """A key the dialogue answers to: repeat, or a re-prompt."""
+
+    digit: str
+
+
+@dataclass(frozen=True)
+class StopBriefing(Command):
+    """Silence, media out. → MediaOut"""
+
+    media_id: str
+
+
+@dataclass(frozen=True)
+class JoinCaller(Command):
+    """Music off, caller into the room. → Seated, JoinFailed"""
+
+    caller: str
+    room_id: str
+
+
+@dataclass(frozen=True)
+class ReturnCaller(Command):
+    """Music off, caller back to the agent. → Seated, ReturnFailed"""
+
+    caller: str
+    bridge_id: str
+
+
+@dataclass(frozen=True)
+class Dismiss(Command):
+    """A last sentence to a supervisor who is in the room, then hang up. → MediaOut, Released"""
+
+    text: str
+    "Name of the text in the briefing's prompts."
+    channel_id: str
+    room_id: str
+    media_id: str
+
+
+@dataclass(frozen=True)
+class SendToFallback(Command):
+    """The caller goes on in the dialplan. → CallerLeft, CallerStranded"""
+
+    caller: str
+    context: str
+
+
+@dataclass(frozen=True)
+class HandBack(Command):
+    """The caller goes back to the ARI application that handed it over. → CallerLeft, CallerStranded"""
+
+    caller: str
+    app: str
+    args: str
+
+
+@dataclass(frozen=True)
+class Release(Command):
+    """Out of Asterisk with it, whatever it is. → Released"""
+
+    owned: Owned

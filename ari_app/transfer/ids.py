@@ -1,0 +1,29 @@
+"""Names of everything we create in Asterisk, derived from the transfer or call and a role.
+
+They are chosen and journaled before the request leaves, so that a restarted app finds what it made, and so that a
+repeated request can be recognised as already done. `PREFIX` marks what is ours to sweep.
+"""
+
+from __future__ import annotations
+
+PREFIX = "wt-"
+
+
+def agent_leg(call_id: str) -> str:
+    return f"{PREFIX}{call_id}-agent"
+
+
+def talk_bridge(call_id: str) -> str:
+    return f"{PREFIX}{call_id}-talk"
+
+
+def room(transfer_id: str) -> str:
+    return f"{PREFIX}{transfer_id}-room"
+
+
+def supervisor_leg(transfer_id: str, attempt: int) -> str:
+    return f"{PREFIX}{transfer_id}-supervisor-{attempt}"
+
+
+def media(transfer_id: str, count: int) -> str:
+    return f"{PREFIX}{transfer_id}-media-{count}"

@@ -1,0 +1,99 @@
+"""`step`: one event, the next state of the call, and what to do about it. Pure; time is a parameter.
+
+The caller of `step` owes: journal the event before running the commands, run them in order, publish the phases,
+and deliver `DeadlinePassed(step.call.deadline)` when that time has come.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ari_app.transfer.actions import closing
+from ari_app.transfer.commands import Command
+from ari_app.transfer.events import (
+    AgentAnswered,
+    AgentLeft,
+    BriefingAccepted,
+    BriefingDeclined,
+    BriefingExhausted,
+    BriefingFailed,
+    BriefingStarted,
+    DeadlinePassed,
+    Event,
+    SupervisorAnswered,
+    SupervisorDialed,
+    SupervisorFailed,
+    SupervisorLeft,
+    SupervisorPressed,
+    SupervisorRinging,
+    VoicemailDetected,
+)
+from ari_app.transfer.model import Call
+from ari_app.transfer.table import TABLE
+from ari_app.transfer.turn import Told, Turn
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one event made of a call."""
+
+    call: Call
+    commands: tuple[Command, ...] = ()
+    phases: tuple[Told, ...] = ()
+    noted: bool = False
+    "The event changed nothing: it came late, early or twice."
+
+
+def step(call: Call, event: Event, now: float) -> Step:
+    """Total: defined for every state and event."""
+    row = TABLE[call.state].get(type(event))
+    if row is None or is_stale(call, event):
+        return Step(call, noted=True)
+    turn = Turn(call, now)
+    row.action(turn, event)
+    closing.settle(turn)
+    return Step(turn.call, tuple(turn.commands), tuple(turn.phases))
+
+
+_OF_SUPERVISOR = (
+    SupervisorDialed,
+    SupervisorRinging,
+    SupervisorAnswered,
+    SupervisorFailed,
+    SupervisorLeft,
+    SupervisorPressed,
+)
+_OF_BRIEFING = (
+    BriefingStarted,
+    BriefingAccepted,
+    BriefingDeclined,
+    VoicemailDetected,
+    BriefingExhausted,
+    BriefingFailed,
+)
+
+
+def is_stale(call: Call, event: Event) -> bool:
+    """Whether the event is of an earlier leg, media channel or deadline than the current one."""
+    attempt = call.transfer.attempt if call.transfer else None
+    match event:
+        case DeadlinePassed():
+            return event.at != call.deadline
+        case AgentAnswered() | AgentLeft():
+            return call.agent is None or event.channel_id != call.agent.channel_id
+        case _ if isinstance(event, _OF_SUPERVISOR):
+            return attempt is None or event.channel_id != attempt.channel_id
+        case _ if isinstance(event, _OF_BRIEFING):
+            return attempt is None or event.media_id != attempt.media_id
+    return False
+
+
+def fold(call_id: str, steps: list[tuple[float, Event]]) -> tuple[Call, tuple[Told, ...]]:
+    """The state and every phase of a call from its journal (G10)."""
+    call = Call(call_id)
+    phases: list[Told] = []
+    for at, event in steps:
+        result = step(call, event, at)
+        call = result.call
+        phases.extend(result.phases)
+    return call, tuple(phases)

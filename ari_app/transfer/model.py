@@ -1,0 +1,329 @@
+"""What a call and its transfer are: frozen data, no behaviour beyond reading itself.
+
+Who is who (RFC 5589 in brackets): the caller (transferee) talks to the agent (transferor), the supervisor is the
+transfer target. Times are seconds of one clock that the runner owns.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+
+class State(StrEnum):
+    """Where a call is. One at a time; what runs beside it is a fact in `Call` or `Transfer`."""
+
+    NEW = "new"
+    "Nothing has happened yet."
+    CONNECTING = "connecting"
+    "The agent's leg is being rung, the caller hears ringback."
+    TALKING = "talking"
+    "Caller and agent are in one bridge."
+    WAITING = "waiting"
+    "The caller is on music without an agent (entries `hold` and `handover`)."
+    DIALING = "dialing"
+    "Caller on music; a supervisor is being rung, the briefing prepared."
+    BRIEFING = "briefing"
+    "A supervisor has answered and is being briefed."
+    JOINING = "joining"
+    "The supervisor accepted: the caller is being moved in. Committed."
+    CONNECTED = "connected"
+    "Caller and supervisor are in one bridge."
+    RETURNING = "returning"
+    "The transfer failed: the caller is on the way back to the agent."
+    LEAVING = "leaving"
+    "The caller is being given to the dialplan's fallback or back to another ARI application."
+    CLOSING = "closing"
+    "The caller has left the app; what is left in Asterisk is being released."
+    CLOSED = "closed"
+    "Nothing of the call is left."
+
+
+class Phase(StrEnum):
+    """What the agent is told (contract, section 3)."""
+
+    STARTED = "started"
+    CALLER_ON_HOLD = "caller_on_hold"
+    SUMMARY_GENERATING = "summary_generating"
+    SUMMARY_READY = "summary_ready"
+    CONSULTATION_ROOM_CREATED = "consultation_room_created"
+    SUPERVISOR_DIALED = "supervisor_dialed"
+    SUPERVISOR_RINGING = "supervisor_ringing"
+    ATTEMPT_FAILED = "attempt_failed"
+    SUPERVISOR_JOINED = "supervisor_joined"
+    BRIEFING_STARTED = "briefing_started"
+    BRIEFING_COMPLETE = "briefing_complete"
+    CALL_SWITCHED = "call_switched"
+    TRANSFER_COMPLETE = "transfer_complete"
+    CALLER_RETURNED = "caller_returned"
+    TRANSFER_CANCELLED = "transfer_cancelled"
+    TRANSFER_FAILED = "transfer_failed"
+
+    @property
+    def is_terminal(self) -> bool:
+        return self in (Phase.TRANSFER_COMPLETE, Phase.TRANSFER_CANCELLED, Phase.TRANSFER_FAILED)
+
+
+class Outcome(StrEnum):
+    """How a transfer, or one attempt of it, ended (contract, section 3)."""
+
+    COMPLETED = "completed"
+    NO_ANSWER = "no_answer"
+    BUSY = "busy"
+    REJECTED = "rejected"
+    UNREACHABLE = "unreachable"
+    CONGESTION = "congestion"
+    VOICEMAIL = "voicemail"
+    DECLINED = "declined"
+    ACK_TIMEOUT = "ack_timeout"
+    SUPERVISOR_HANGUP = "supervisor_hangup"
+    CALLER_HANGUP = "caller_hangup"
+    CANCELLED = "cancelled"
+    JOIN_FAILED = "join_failed"
+    BRIEFING_FAILED = "briefing_failed"
+    REFUSED = "refused"
+    ASTERISK_LOST = "asterisk_lost"
+    INTERNAL_ERROR = "internal_error"
+
+    @property
+    def terminal_phase(self) -> Phase:
+        if self is Outcome.COMPLETED:
+            return Phase.TRANSFER_COMPLETE
+        return Phase.TRANSFER_CANCELLED if self in _CANCELS else Phase.TRANSFER_FAILED
+
+    @property
+    def retryable(self) -> bool:
+        """Whether asking again later makes sense: the same people may be reached then."""
+        return self in _RETRYABLE
+
+
+_CANCELS = frozenset(
+    {
+        Outcome.CALLER_HANGUP,
+        Outcome.CANCELLED,
+        Outcome.DECLINED,
+        Outcome.ACK_TIMEOUT,
+        Outcome.VOICEMAIL,
+        Outcome.NO_ANSWER,
+        Outcome.BUSY,
+        Outcome.REJECTED,
+        Outcome.SUPERVISOR_HANGUP,
+    }
+)
+_RETRYABLE = frozenset(
+    {
+        Outcome.NO_ANSWER,
+        Outcome.BUSY,
+        Outcome.UNREACHABLE,
+        Outcome.CONGESTION,
+        Outcome.VOICEMAIL,
+        Outcome.ACK_TIMEOUT,
+        Outcome.SUPERVISOR_HANGUP,
+        Outcome.JOIN_FAILED,
+        Outcome.BRIEFING_FAILED,
+        Outcome.INTERNAL_ERROR,
+    }
+)
+
+
+class Entry(StrEnum):
+    """How the caller came in (contract, section 1)."""
+
+    AGENT = "agent"
+    HOLD = "hold"
+    HANDOVER = "handover"
+
+
+class LegState(StrEnum):
+    RINGING = "ringing"
+    UP = "up"
+    GONE = "gone"
+
+
+@dataclass(frozen=True)
+class Agent:
+    """The first line of a call, reached by a leg of our own (B2BUA)."""
+
+    name: str
+    endpoint: str
+    channel_id: str
+    ring_timeout: float = 30.0
+    "Seconds."
+    hangs_up_caller: bool = True
+    "Whether the agent's hang-up while nothing else is going on ends the call; else it goes to the fallback."
+    leg: LegState = LegState.RINGING
+
+
+class OwnedKind(StrEnum):
+    CHANNEL = "channel"
+    BRIDGE = "bridge"
+    MEDIA = "media"
+
+
+@dataclass(frozen=True)
+class Owned:
+    """One thing in Asterisk that is ours to release."""
+
+    kind: OwnedKind
+    id: str
+    asked: bool = False
+    "Its release has been commanded."
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One message of the conversation, in the usual chat form; `extra` keeps tool calls as JSON text."""
+
+    role: str
+    content: str
+    name: str | None = None
+    tool_calls: str | None = None
+    tool_call_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Route:
+    """One destination that policy has allowed: everything the originate needs."""
+
+    rule: str
+    endpoint: str
+    "Dial string, e.g. PJSIP/+14155550123@trunk-a."
+    sip_call_to: str
+    sip_call_from: str
+    display_name: str | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+    ring_timeout: float = 25.0
+    "Seconds."
+
+
+@dataclass(frozen=True)
+class Request:
+    """A validated `WarmTransferRequest` (contract, section 2)."""
+
+    routes: tuple[Route, ...]
+    strategy: str = "sequential"
+    request_id: str | None = None
+    reason: str | None = None
+    summary: str | None = None
+    summary_prompt: str | None = None
+    briefing_profile: str = "default"
+    supervisor_join_timeout: float = 120.0
+    "Seconds for all ringing together."
+    briefing_timeout: float = 180.0
+    "Seconds from the supervisor's answer to the acknowledgement."
+    moh_class: str = "default"
+    reply_to: str | None = None
+    metadata: str = "null"
+    "JSON text, returned untouched."
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One supervisor rung."""
+
+    number: int
+    route: Route
+    channel_id: str
+    started_at: float
+    dialed: bool = False
+    ringing: bool = False
+    answered_at: float | None = None
+    seated: bool = False
+    "In the room, confirmed by Asterisk."
+    briefing_started: bool = False
+    media_id: str | None = None
+    media_out: bool = True
+    outcome: Outcome | None = None
+    sip_code: int | None = None
+    cause: int | None = None
+    "Q.850 cause as Asterisk reports it."
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """One warm transfer of a call."""
+
+    transfer_id: str
+    request: Request
+    started_at: float
+    join_deadline: float
+    "No new supervisor is rung after this time."
+    room_id: str
+    attempts: tuple[Attempt, ...] = ()
+    room_open: bool = False
+    held: bool = False
+    caller_seated: bool = False
+    "The caller is in the room, confirmed by Asterisk."
+    summary: str | None = None
+    summary_source: str | None = None
+    media_count: int = 0
+    outcome: Outcome | None = None
+    error: str | None = None
+    decline_reason: str | None = None
+    ledger: tuple[Owned, ...] = ()
+    "What is still in Asterisk because of this transfer; the terminal phase waits until it is empty."
+    sequence: int = 0
+    phase: Phase = Phase.STARTED
+    marks: tuple[tuple[str, float], ...] = ()
+    "Phase → seconds since the start, first time only."
+    ended_at: float | None = None
+    switched_call_id: str | None = None
+
+    @property
+    def attempt(self) -> Attempt | None:
+        return self.attempts[-1] if self.attempts else None
+
+    @property
+    def is_over(self) -> bool:
+        return self.ended_at is not None
+
+    def with_attempt(self, attempt: Attempt) -> Transfer:
+        kept = tuple(attempt if a.number == attempt.number else a for a in self.attempts)
+        return replace(self, attempts=kept)
+
+
+@dataclass(frozen=True)
+class Call:
+    """The life of a caller's channel in the app. Its state is the fold of its events."""
+
+    call_id: str
+    state: State = State.NEW
+    since: float = 0.0
+    "When the state was entered."
+    deadline: float | None = None
+    "When `DeadlinePassed` is due."
+    caller: str = ""
+    "Channel id."
+    caller_number: str = ""
+    caller_name: str = ""
+    entry: Entry = Entry.AGENT
+    return_app: str | None = None
+    agent: Agent | None = None
+    bridge_id: str = ""
+    "Where caller and agent talk."
+    hold_class: str = "default"
+    max_hold: float = 600.0
+    "Seconds a caller without an agent waits on music before the fallback."
+    fallback: str = "fallback"
+    "Dialplan context."
+    asterisk: str = ""
+    "Start time of the Asterisk that carries the call; another one means that it is lost."
+    answered: bool = False
+    caller_here: bool = True
+    conversation: tuple[Turn, ...] = ()
+    requests: tuple[tuple[str, str], ...] = ()
+    "(request_id, transfer_id) of every request that was accepted."
+    transfer: Transfer | None = None
+    "The transfer in flight, or the last one."
+    ledger: tuple[Owned, ...] = ()
+    "What the call itself owns in Asterisk: the agent's leg and the bridge of both."
+    leaving_to: str | None = None
+    arrived_at: float = 0.0
+
+    @property
+    def transfer_in_flight(self) -> Transfer | None:
+        return self.transfer if self.transfer and not self.transfer.is_over else None
+
+    @property
+    def agent_is_up(self) -> bool:
+        return self.agent is not None and self.agent.leg is LegState.UP

@@ -1,0 +1,79 @@
+"""Who may be dialed, as whom: default deny. A destination becomes a `Route` only if its rule allows it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ari_app.transfer.model import Route
+
+DIALABLE = re.compile(r"\+?[A-Za-z0-9*#._-]{1,64}")
+"No character that could end a number and begin a dial string: `&`, `/`, `,`, `@`, `|`, controls."
+
+
+class NotAllowed(Exception):
+    """Policy refuses a destination. `key` names what is wrong in the request."""
+
+    def __init__(self, key: str, reason: str) -> None:
+        super().__init__(f"{key}: {reason}")
+        self.key = key
+        self.reason = reason
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One routing rule of the settings."""
+
+    name: str
+    endpoint: str
+    callers: tuple[str, ...] = ()
+    destinations: tuple[str, ...] = ()
+    ring_timeout: float = 25.0
+    max_concurrent: int = 10
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A destination as the request names it."""
+
+    rule: str
+    to: str
+    caller: str | None = None
+    display_name: str | None = None
+    headers: Sequence[tuple[str, str]] = ()
+
+
+def route(wanted: Wanted, rules: Mapping[str, Rule]) -> Route:
+    """Raises NotAllowed."""
+    rule = rules.get(wanted.rule)
+    if rule is None:
+        raise NotAllowed("routing_rule_id", f"no rule {wanted.rule!r}; add [routing_rules.{wanted.rule}]")
+    _check_number("sip_call_to", wanted.to)
+    if not any(matches(pattern, wanted.to) for pattern in rule.destinations):
+        raise NotAllowed("sip_call_to", f"rule {rule.name} does not allow this destination")
+    caller = wanted.caller or next(iter(rule.callers), "")
+    if wanted.caller is not None:
+        _check_number("sip_call_from", wanted.caller)
+        if wanted.caller not in rule.callers:
+            raise NotAllowed("sip_call_from", f"rule {rule.name} does not allow this caller id")
+    return Route(
+        rule=rule.name,
+        endpoint=rule.endpoint.replace("{to}", wanted.to),
+        sip_call_to=wanted.to,
+        sip_call_from=caller,
+        display_name=wanted.display_name,
+        headers=tuple(wanted.headers),
+        ring_timeout=rule.ring_timeout,
+    )
+
+
+def _check_number(key: str, number: str) -> None:
+    if not DIALABLE.fullmatch(number):
+        raise NotAllowed(key, "only digits, letters, + * # . _ - are allowed")
+
+
+def matches(pattern: str, number: str) -> bool:
+    """`*` is any rest, `?` one character, everything else itself."""
+    translated = "".join({"*": ".*", "?": "."}.get(char, re.escape(char)) for char in pattern)
+    return re.fullmatch(translated, number, re.DOTALL) is not None

@@ -1,0 +1,186 @@
+"""Random walks over the whole machine: whatever happens in whatever order, the guarantees hold."""
+
+from dataclasses import replace
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ari_app.testing.playbook import AGENT, CALLER, ROOM, SUPERVISOR, TALK, Playbook, requested, route
+from ari_app.transfer import commands as cmd
+from ari_app.transfer import events as ev
+from ari_app.transfer import ids, machine
+from ari_app.transfer.model import Outcome, Phase, State
+from ari_app.transfer.table import TABLE
+
+SUPERVISORS = [ids.supervisor_leg("tr_1", n) for n in (1, 2)]
+MEDIAS = [ids.media("tr_1", n) for n in (1, 2, 3)]
+THINGS = [AGENT, CALLER, ROOM, TALK, *SUPERVISORS, *MEDIAS]
+
+supervisors, medias = st.sampled_from(SUPERVISORS), st.sampled_from(MEDIAS)
+anything = st.one_of(
+    st.just(ev.CallerLeft()),
+    st.just(ev.CallerAnswered()),
+    st.just(ev.CallerHeld("default")),
+    st.just(ev.HoldFailed("x")),
+    st.just(ev.CallerStranded("x")),
+    st.builds(ev.AgentAnswered, st.just(AGENT)),
+    st.builds(ev.AgentLeft, st.just(AGENT)),
+    st.just(ev.AgentFailed("x")),
+    st.just(ev.TranscriptAdded(())),
+    st.just(requested(route("2001"), route("2002"))),
+    st.just(ev.CancelRequested()),
+    st.builds(ev.SupervisorDialed, supervisors),
+    st.builds(ev.SupervisorRinging, supervisors),
+    st.builds(ev.SupervisorAnswered, supervisors),
+    st.builds(ev.SupervisorFailed, supervisors, st.just("x")),
+    st.builds(ev.SupervisorLeft, supervisors, st.sampled_from([None, 486, 480, 603]), st.just(17)),
+    st.builds(ev.SupervisorPressed, supervisors, st.sampled_from("12359#")),
+    st.just(ev.RoomOpened(ROOM)),
+    st.just(ev.RoomFailed(ROOM, "x")),
+    st.builds(ev.Seated, st.sampled_from([ROOM, TALK]), st.sampled_from([CALLER, *SUPERVISORS])),
+    st.builds(ev.Unseated, st.sampled_from([ROOM, TALK]), st.sampled_from([CALLER, *SUPERVISORS])),
+    st.just(ev.JoinFailed("x")),
+    st.just(ev.ReturnFailed("x")),
+    st.just(ev.SummaryReady("s", "extractive", 0.1)),
+    st.builds(ev.BriefingStarted, medias),
+    st.builds(ev.BriefingAccepted, medias),
+    st.builds(ev.BriefingDeclined, medias),
+    st.builds(ev.VoicemailDetected, medias),
+    st.builds(ev.BriefingExhausted, medias),
+    st.builds(ev.BriefingFailed, medias, st.just("x")),
+    st.builds(ev.MediaOut, medias),
+    st.builds(ev.Released, st.sampled_from(THINGS)),
+    st.just(ev.AsteriskLost()),
+    st.builds(ev.Resumed, st.sampled_from([None, ROOM, TALK])),
+    st.just("deadline"),
+)
+starts = st.sampled_from(
+    [
+        Playbook.talking,
+        Playbook.waiting,
+        lambda: Playbook.waiting("bot"),
+        lambda: Playbook.dialing(route("2001"), route("2002")),
+        lambda: Playbook.briefing(route("2001"), route("2002")),
+        Playbook.joining,
+        Playbook.connected,
+        Playbook.returning,
+        Playbook.leaving,
+    ]
+)
+
+
+def walk(start, events):
+    """Every step of the walk, with the call before it."""
+    book = start()
+    call, now = book.call, book.now
+    asked = 0
+    for event in events:
+        now += 0.25
+        if isinstance(event, ev.TransferRequested):
+            asked += 1
+            event = replace(event, transfer_id="tr_1" if asked == 1 and call.transfer is None else f"tr_{asked + 1}")
+        if event == "deadline":
+            if call.deadline is None:
+                continue
+            now = max(now, call.deadline)
+            event = ev.DeadlinePassed(call.deadline)
+        step = machine.step(call, event, now)
+        yield call, event, step
+        call = step.call
+
+
+@settings(max_examples=500, deadline=None)
+@given(starts, st.lists(anything, max_size=40))
+def test_the_guarantees(start, events):
+    commands, terminal = [], {}
+    for before, event, step in walk(start, events):
+        commands += step.commands
+        _no_state_without_a_deadline(step.call)
+        _consent_is_explicit(before, event, step)
+        _other_legs_never_end_the_caller(before, event, step)
+        for told in step.phases:
+            if told.phase.is_terminal:
+                terminal[told.transfer_id] = terminal.get(told.transfer_id, 0) + 1
+        if step.call.transfer and step.call.transfer.is_over and step.call.transfer.phase.is_terminal:
+            assert not step.call.transfer.ledger
+    assert all(count == 1 for count in terminal.values())
+    rung = [c.attempt.channel_id for c in commands if isinstance(c, cmd.RingSupervisor)]
+    assert len(rung) == len(set(rung)), "somebody was rung twice"
+
+
+WAITS_FOR_SOMEBODY = {State.CONNECTING, State.DIALING, State.BRIEFING, State.JOINING, State.RETURNING, State.LEAVING}
+
+
+def _no_state_without_a_deadline(call):
+    assert call.state not in WAITS_FOR_SOMEBODY or call.deadline is not None, call.state
+
+
+def _consent_is_explicit(before, event, step):
+    if any(isinstance(command, cmd.JoinCaller) for command in step.commands):
+        resumed = isinstance(event, ev.Resumed) and before.state is State.JOINING
+        said_yes = isinstance(event, ev.BriefingAccepted) or getattr(event, "digit", "") == "1"
+        assert resumed or (said_yes and before.state is State.BRIEFING and before.transfer.attempt.briefing_started)
+
+
+def _other_legs_never_end_the_caller(before, event, step):
+    """The supervisor's end closes the call only after the join; the agent's only while the two talk."""
+    if before.state in (State.CLOSING, State.CLOSED) or step.call.state not in (State.CLOSING, State.CLOSED):
+        return
+    if isinstance(event, ev.SupervisorLeft):
+        assert before.state is State.CONNECTED
+    if isinstance(event, ev.AgentLeft):
+        assert before.state is State.TALKING
+
+
+@settings(max_examples=500, deadline=None)
+@given(starts, st.lists(anything, max_size=30))
+def test_once_the_caller_has_left_and_all_is_released_the_call_closes(start, events):
+    book = start()
+    call, now = book.call, book.now
+    for _, _, step in walk(start, events):
+        call = step.call
+    script = [ev.CallerLeft(), *(ev.Released(thing) for thing in [*THINGS, *_ledger(call)])] * 3
+    for event in script:
+        call = machine.step(call, event, now + 1_000).call
+    assert call.state is State.CLOSED, call
+    assert call.transfer is None or call.transfer.is_over
+
+
+def _ledger(call):
+    return [owned.id for owned in (*call.ledger, *(call.transfer.ledger if call.transfer else ()))]
+
+
+@settings(max_examples=60, deadline=None)
+@given(starts, st.lists(anything, max_size=30))
+def test_replaying_the_events_gives_the_same_state(start, events):
+    first = [step.call for _, _, step in walk(start, events)]
+    again = [step.call for _, _, step in walk(start, events)]
+    assert first == again
+
+
+@settings(max_examples=150, deadline=None)
+@given(starts, st.lists(anything, max_size=40))
+def test_a_supervisor_is_connected_only_by_all_confirmations(start, events):
+    for before, _, step in walk(start, events):
+        if any(told.phase is Phase.CALL_SWITCHED for told in step.phases):
+            attempt = step.call.transfer.attempt
+            assert before.state is State.JOINING
+            assert attempt.seated and attempt.media_out and step.call.transfer.caller_seated
+            assert step.call.transfer.outcome is Outcome.COMPLETED
+
+
+def test_every_state_has_a_row_for_the_caller_leaving():
+    for state in State:
+        if state not in (State.NEW, State.CLOSED):
+            assert ev.CallerLeft in TABLE[state], state
+
+
+def test_every_event_is_in_some_row():
+    used = {kind for rows in TABLE.values() for kind in rows}
+    assert set(ev.EVENTS.values()) - used == set()
+
+
+def test_late_supervisor_of_another_attempt_never_matters():
+    book = Playbook.connected()
+    assert machine.step(book.call, ev.SupervisorLeft(ids.supervisor_leg("tr_1", 9)), 1.0).noted
+    assert not machine.step(book.call, ev.SupervisorLeft(SUPERVISOR), 1.0).noted
