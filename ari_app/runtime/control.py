@@ -1,0 +1,139 @@
+"""What HTTP and the command line ask of the desk: the `Control` port over live calls and the journal."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+
+from ari_app.errors import RequestRefused
+from ari_app.runtime import views
+from ari_app.runtime.desk import Desk
+from ari_app.runtime.intake import Intake, new_transfer_id
+from ari_app.runtime.ports import Clock, Journal
+from ari_app.runtime.runner import Runner
+from ari_app.transfer.events import CancelRequested
+from ari_app.transfer.machine import step
+from ari_app.transfer.model import Call, Transfer
+from ari_app.transfer.turn import Told
+from ari_app.wire import WarmTransferCancel, parse
+
+
+class Followers(Protocol):
+    def follow(self, transfer_id: str) -> AbstractContextManager[asyncio.Queue[dict[str, Any]]]: ...
+
+
+class Archive(Journal, Protocol):
+    """The journal as a reader sees it."""
+
+    async def recent_calls(self, limit: int) -> list[Any]: ...
+
+    async def recent_transfers(self, limit: int) -> list[str]: ...
+
+    async def find_transfer(self, transfer_id: str) -> str | None: ...
+
+    async def writable(self) -> bool: ...
+
+
+class Story:
+    """A call with all its transfers and phases, live or folded from the journal."""
+
+    def __init__(self, call: Call, transfers: Mapping[str, Transfer], told: list[Told]) -> None:
+        self.call, self.transfers, self.told = call, transfers, told
+
+
+class DeskControl:
+    def __init__(self, desk: Desk, intake: Intake, archive: Archive, followers: Followers, clock: Clock) -> None:
+        self._desk, self._intake, self._archive = desk, intake, archive
+        self._followers, self._clock = followers, clock
+
+    async def request_transfer(self, call_ref: str, variables: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:
+        runner = self._live(call_ref)
+        event, known = self._intake.admit(runner, variables, new_transfer_id())
+        if event is None:
+            return await self.transfer(known or ""), False
+        await runner.ask(event)
+        transfer = runner.transfers.get(event.transfer_id)
+        if transfer is None:
+            raise RequestRefused("the call changed in that moment; it can't be transferred now", status=409)
+        return views.transfer_view(runner.call, transfer), True
+
+    async def cancel(self, transfer_id: str, reason: str | None) -> dict[str, Any]:
+        asked = parse(WarmTransferCancel, {"reason": reason})
+        story = await self._story_of(transfer_id)
+        runner = self._desk.live.get(story.call.call_id)
+        if runner is None or story.transfers[transfer_id].is_over:
+            raise RequestRefused("the transfer has ended", status=409)
+        if (await runner.ask(CancelRequested(asked.reason))).noted:
+            raise RequestRefused("the join has been committed, or the transfer is ending already", status=409)
+        return views.transfer_view(runner.call, runner.transfers[transfer_id])
+
+    async def add_transcript(self, call_ref: str, variables: Mapping[str, Any]) -> dict[str, Any]:
+        runner = self._live(call_ref)
+        await runner.ask(self._intake.transcript(runner, variables))
+        return views.call_view(runner.call)
+
+    def _live(self, call_ref: str) -> Runner:
+        runner = self._desk.find(call_ref)
+        if runner is None:
+            raise RequestRefused("no live call with this call_id or channel", key="call_id", status=404)
+        return runner
+
+    async def calls(self, limit: int) -> list[dict[str, Any]]:
+        entries = await self._archive.recent_calls(limit)
+        return [await self.call(entry.call_id) for entry in entries]
+
+    async def call(self, call_id: str) -> dict[str, Any]:
+        return views.call_view((await self._story(call_id)).call)
+
+    async def transfers(self, limit: int) -> list[dict[str, Any]]:
+        return [await self.transfer(transfer_id) for transfer_id in await self._archive.recent_transfers(limit)]
+
+    async def transfer(self, transfer_id: str) -> dict[str, Any]:
+        story = await self._story_of(transfer_id)
+        return views.transfer_view(story.call, story.transfers[transfer_id])
+
+    async def phases(self, transfer_id: str) -> list[dict[str, Any]]:
+        story = await self._story_of(transfer_id)
+        return [views.payload_of(told) for told in story.told if told.transfer_id == transfer_id]
+
+    def follow(self, transfer_id: str) -> AbstractContextManager[asyncio.Queue[dict[str, Any]]]:
+        return self._followers.follow(transfer_id)
+
+    async def ready(self) -> dict[str, bool]:
+        return {
+            "ari": self._desk.connected,
+            "journal": await self._archive.writable(),
+            "draining": self._desk.draining,
+        }
+
+    async def _story_of(self, transfer_id: str) -> Story:
+        for runner in self._desk.live.values():
+            if transfer_id in runner.transfers:
+                return Story(runner.call, runner.transfers, runner.told)
+        call_id = await self._archive.find_transfer(transfer_id)
+        if call_id is None:
+            raise RequestRefused("no such transfer", status=404)
+        return await self._story(call_id)
+
+    async def _story(self, call_id: str) -> Story:
+        runner = self._desk.live.get(call_id)
+        if runner:
+            return Story(runner.call, runner.transfers, runner.told)
+        steps = await self._archive.steps(call_id)
+        if not steps:
+            raise RequestRefused("no such call", status=404)
+        return unfold(call_id, [(written.at, written.event) for written in steps])
+
+
+def unfold(call_id: str, steps: list[tuple[float, Any]]) -> Story:
+    """The whole story of a call from its journal."""
+    call, transfers, told = Call(call_id), dict[str, Transfer](), list[Told]()
+    for at, event in steps:
+        after = step(call, event, at)
+        call = after.call
+        told.extend(after.phases)
+        if call.transfer:
+            transfers[call.transfer.transfer_id] = call.transfer
+    return Story(call, transfers, told)

@@ -1,0 +1,330 @@
+"""Does what the table asks: one short method for each command, its result told as an event.
+
+Choices live in the table; here is only how Asterisk and the briefing are asked. A repeatable request of unknown fate
+is asked once more; an originate never is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from functools import singledispatchmethod
+from typing import Any
+
+import structlog
+
+from ari_app.runtime.ports import Ari, Briefer, Briefing, Fate, Reply, Tell
+from ari_app.transfer import commands as cmd
+from ari_app.transfer import events as ev
+from ari_app.transfer.model import Call, OwnedKind, Route
+
+log = structlog.get_logger(__name__)
+
+RELEASE_PAUSES = (0.1, 0.3, 1.0, 2.0)
+"Seconds between tries to release what Asterisk does not answer for."
+STOP = 1.0
+"Seconds the briefing has to fall silent before its channel is hung up under it."
+FAREWELL = 5.0
+"Seconds a last sentence may take before the supervisor is hung up anyway."
+
+
+class Effects:
+    """The hands of one call."""
+
+    def __init__(self, ari: Ari, briefer: Briefer, tell: Tell, *, app: str, lease: float, talk_lease: float) -> None:
+        self._ari = ari
+        self._briefer = briefer
+        self._tell = tell
+        self._app = app
+        self._lease, self._talk_lease = lease, talk_lease
+        self._briefing: Briefing | None = None
+        self._briefing_of = ""
+
+    async def run(self, command: cmd.Command, call: Call) -> None:
+        """Carries the command out; whatever goes wrong comes back as the event the table has a row for."""
+        try:
+            self._open_briefing(call)
+            await self._do(command)
+        except Exception as error:
+            log.exception("command failed", command=type(command).__name__, call_id=call.call_id)
+            for event in _failure(command, f"{type(error).__name__} in {type(command).__name__}"):
+                self._tell(event)
+
+    def _open_briefing(self, call: Call) -> None:
+        transfer = call.transfer_in_flight
+        if transfer and transfer.transfer_id != self._briefing_of:
+            self._briefing = self._briefer.open(call, transfer, self._tell)
+            self._briefing_of = transfer.transfer_id
+
+    @singledispatchmethod
+    async def _do(self, command: cmd.Command) -> None:
+        raise NotImplementedError(type(command).__name__)
+
+    # The caller
+
+    @_do.register
+    async def _(self, do: cmd.MarkCaller) -> None:
+        await self._set(do.caller, "WT_APP", self._app)
+        await self._set(do.caller, "WT_CALL_ID", do.call_id)
+        await self._set_lease(do.caller, self._lease)
+
+    @_do.register
+    async def _(self, do: cmd.RingCaller) -> None:
+        await self._ari.call("channels.ring", channelId=do.caller)
+
+    @_do.register
+    async def _(self, do: cmd.HoldCaller) -> None:
+        if do.answer:
+            await self._answer(do.caller)
+        if do.bridge_id:
+            await self._ari.call("bridges.removeChannel", bridgeId=do.bridge_id, channel=do.caller)
+        else:
+            await self._leave_any_bridge(do.caller)
+        music = await self._repeatable("channels.startMoh", channelId=do.caller, mohClass=do.moh_class)
+        if not music.ok:
+            music = await self._repeatable("channels.startSilence", channelId=do.caller)
+        if not music.ok:
+            self._tell(ev.HoldFailed(_why("hold", music)))
+            return
+        self._tell(ev.CallerHeld(do.moh_class))
+        await self._set_lease(do.caller, self._lease)
+
+    async def _leave_any_bridge(self, caller: str) -> None:
+        """A caller who was handed over may still sit in the other application's bridge."""
+        bridges = await self._ari.call("bridges.list")
+        for bridge in bridges.body or () if bridges.ok else ():
+            if caller in bridge.get("channels", ()):
+                await self._ari.call("bridges.removeChannel", bridgeId=bridge["id"], channel=caller)
+
+    @_do.register
+    async def _(self, do: cmd.JoinCaller) -> None:
+        reply = await self._move(do.caller, do.room_id)
+        if not reply.ok:
+            self._tell(ev.JoinFailed(_why("join", reply)))
+        await self._set_lease(do.caller, self._talk_lease)
+
+    @_do.register
+    async def _(self, do: cmd.ReturnCaller) -> None:
+        reply = await self._move(do.caller, do.bridge_id)
+        if not reply.ok:
+            self._tell(ev.ReturnFailed(_why("return", reply)))
+        await self._set_lease(do.caller, self._talk_lease)
+
+    async def _move(self, caller: str, bridge_id: str) -> Reply:
+        """Music off first: channel music and a mixing bridge interleave (Asterisk 22: 100 packets a second)."""
+        await self._ari.call("channels.stopMoh", channelId=caller)
+        return await self._repeatable("bridges.addChannel", bridgeId=bridge_id, channel=caller)
+
+    @_do.register
+    async def _(self, do: cmd.SendToFallback) -> None:
+        await self._ari.call("channels.stopMoh", channelId=do.caller)
+        reply = await self._ari.call(
+            "channels.continueInDialplan", channelId=do.caller, context=do.context, extension="s", priority=1
+        )
+        if reply.fate is Fate.REFUSED:
+            log.warning("the caller can't be sent to the fallback", channel=do.caller, why=reply.message)
+            self._tell(ev.CallerLeft())
+
+    @_do.register
+    async def _(self, do: cmd.HandBack) -> None:
+        reply = await self._ari.call("channels.move", channelId=do.caller, app=do.app, appArgs=do.args)
+        if reply.gone:
+            self._tell(ev.CallerLeft())
+        elif not reply.ok:
+            self._tell(ev.CallerStranded(_why("hand back", reply)))
+
+    # The agent
+
+    @_do.register
+    async def _(self, do: cmd.RingAgent) -> None:
+        headers = {"X-WT-App": self._app, "X-WT-Call-ID": do.call_id, "X-WT-Channel": do.caller}
+        reply = await self._ari.call(
+            "channels.originateWithId",
+            channelId=do.agent.channel_id,
+            endpoint=do.agent.endpoint,
+            app=self._app,
+            callerId=do.caller_id,
+            timeout=int(do.agent.ring_timeout) + 5,
+            body={"variables": {"WT_APP": self._app, "WT_CALL_ID": do.call_id, **_headers(do.agent.endpoint, headers)}},
+        )
+        if not reply.ok:
+            self._tell(ev.AgentFailed(_why("ring the agent", reply)))
+
+    @_do.register
+    async def _(self, do: cmd.ConnectAgent) -> None:
+        await self._answer(do.caller)
+        await self._repeatable("bridges.createWithId", bridgeId=do.bridge_id, type="mixing", name="warm-transfer talk")
+        reply = await self._repeatable("bridges.addChannel", bridgeId=do.bridge_id, channel=do.agent_channel)
+        if reply.ok:
+            reply = await self._move(do.caller, do.bridge_id)
+        if not reply.ok:
+            self._tell(ev.AgentFailed(_why("connect the agent", reply)))
+        await self._set_lease(do.caller, self._talk_lease)
+
+    # The supervisor
+
+    @_do.register
+    async def _(self, do: cmd.OpenRoom) -> None:
+        reply = await self._repeatable(
+            "bridges.createWithId", bridgeId=do.room_id, type="mixing,dtmf_events", name="warm-transfer room"
+        )
+        if reply.ok or reply.exists:
+            self._tell(ev.RoomOpened(do.room_id))
+        else:
+            self._tell(ev.RoomFailed(do.room_id, _why("open the room", reply)))
+
+    @_do.register
+    async def _(self, do: cmd.RingSupervisor) -> None:
+        attempt = do.attempt
+        headers = _headers(attempt.route.endpoint, dict(attempt.route.headers))
+        reply = await self._ari.call(
+            "channels.originateWithId",
+            channelId=attempt.channel_id,
+            endpoint=attempt.route.endpoint,
+            app=self._app,
+            callerId=_caller_id(attempt.route),
+            timeout=int(do.timeout) + 1,
+            body={"variables": {"WT_CALL_ID": do.call_id, **headers}},
+        )
+        if reply.ok:
+            self._tell(ev.SupervisorDialed(attempt.channel_id))
+        else:
+            self._tell(ev.SupervisorFailed(attempt.channel_id, _why("dial", reply)))
+
+    @_do.register
+    async def _(self, do: cmd.SeatSupervisor) -> None:
+        reply = await self._repeatable("bridges.addChannel", bridgeId=do.room_id, channel=do.channel_id)
+        if not reply.ok and not reply.gone:
+            self._tell(ev.SupervisorFailed(do.channel_id, _why("bring the supervisor into the room", reply)))
+
+    # The briefing
+
+    @_do.register
+    async def _(self, do: cmd.PrepareBriefing) -> None:
+        await self._require_briefing().prepare()
+
+    @_do.register
+    async def _(self, do: cmd.StartBriefing) -> None:
+        await self._require_briefing().brief(do.attempt, do.room_id, do.media_id)
+
+    @_do.register
+    async def _(self, do: cmd.PassKey) -> None:
+        self._require_briefing().press(do.digit)
+
+    @_do.register
+    async def _(self, do: cmd.StopBriefing) -> None:
+        await self._silence(do.media_id)
+        self._tell(ev.MediaOut(do.media_id))
+
+    async def _silence(self, media_id: str) -> None:
+        """The briefing's own stop is the quick way; its media channel is hung up whatever becomes of that."""
+        try:
+            async with asyncio.timeout(STOP):
+                await self._require_briefing().stop(media_id)
+        except Exception:
+            log.exception("the briefing did not stop by itself", media_id=media_id)
+            await self._repeatable("channels.hangup", channelId=media_id)
+
+    @_do.register
+    async def _(self, do: cmd.Dismiss) -> None:
+        try:
+            async with asyncio.timeout(FAREWELL):
+                await self._require_briefing().farewell(do.text, do.room_id, do.media_id)
+        except TimeoutError:
+            await self._silence(do.media_id)
+        self._tell(ev.MediaOut(do.media_id))
+        await self._release("channels.hangup", do.channel_id, channelId=do.channel_id)
+
+    def _require_briefing(self) -> Briefing:
+        if self._briefing is None:
+            raise AssertionError("a briefing command without a transfer in flight")
+        return self._briefing
+
+    # Clearing away
+
+    @_do.register
+    async def _(self, do: cmd.Release) -> None:
+        owned = do.owned
+        if owned.kind is OwnedKind.BRIDGE:
+            await self._release("bridges.destroy", owned.id, bridgeId=owned.id)
+            return
+        if owned.kind is OwnedKind.MEDIA and self._briefing:
+            await self._silence(owned.id)
+        await self._release("channels.hangup", owned.id, channelId=owned.id)
+
+    async def _release(self, operation: str, id: str, **parameters: Any) -> None:
+        """Until Asterisk has answered for it. What it never answers for is swept after the next connection."""
+        for pause in (*RELEASE_PAUSES, None):
+            reply = await self._ari.call(operation, **parameters)
+            if reply.fate is not Fate.UNKNOWN:
+                break
+            if pause is None:
+                log.warning("not released", id=id, why=reply.message)
+            else:
+                await asyncio.sleep(pause)
+        self._tell(ev.Released(id))
+
+    # Asking
+
+    async def _answer(self, caller: str) -> None:
+        reply = await self._repeatable("channels.answer", channelId=caller)
+        if reply.ok:
+            self._tell(ev.CallerAnswered())
+
+    async def _set(self, channel_id: str, name: str, value: str) -> None:
+        await self._ari.call("channels.setChannelVar", channelId=channel_id, variable=name, value=value)
+
+    async def _set_lease(self, caller: str, seconds: float) -> None:
+        """Asterisk itself takes the caller to extension `T` when nobody renews this (ASTERISK 22: exact to 20 ms)."""
+        await self._set(caller, "TIMEOUT(absolute)", str(int(seconds)))
+
+    async def _repeatable(self, operation: str, **parameters: Any) -> Reply:
+        reply = await self._ari.call(operation, **parameters)
+        if reply.fate is Fate.UNKNOWN:
+            reply = await self._ari.call(operation, **parameters)
+        return reply
+
+
+SIDE_BY_SIDE = (cmd.PrepareBriefing, cmd.StartBriefing, cmd.Dismiss)
+"Commands that take as long as people talk: they run beside the others, not in their order."
+
+
+def _caller_id(route: Route) -> str:
+    return f'"{route.display_name}" <{route.sip_call_from}>' if route.display_name else route.sip_call_from
+
+
+def _headers(endpoint: str, headers: dict[str, str]) -> dict[str, str]:
+    """SIP headers of the INVITE as channel variables; other technologies have none."""
+    if not endpoint.upper().startswith("PJSIP/"):
+        return {}
+    return {f"PJSIP_HEADER(add,{name})": value for name, value in headers.items()}
+
+
+def _why(what: str, reply: Reply) -> str:
+    return f"{what}: {reply.message or 'no answer'}" + (f" ({reply.status})" if reply.status else "")
+
+
+def _failure(command: cmd.Command, reason: str) -> tuple[ev.Event, ...]:
+    match command:
+        case cmd.HoldCaller():
+            return (ev.HoldFailed(reason),)
+        case cmd.OpenRoom(room_id):
+            return (ev.RoomFailed(room_id, reason),)
+        case cmd.RingAgent() | cmd.ConnectAgent():
+            return (ev.AgentFailed(reason),)
+        case cmd.RingSupervisor(attempt=attempt):
+            return (ev.SupervisorFailed(attempt.channel_id, reason),)
+        case cmd.SeatSupervisor(channel_id=channel_id):
+            return (ev.SupervisorFailed(channel_id, reason),)
+        case cmd.StartBriefing(media_id=media_id):
+            return (ev.BriefingFailed(media_id, reason),)
+        case cmd.JoinCaller():
+            return (ev.JoinFailed(reason),)
+        case cmd.ReturnCaller():
+            return (ev.ReturnFailed(reason),)
+        case cmd.StopBriefing(media_id):
+            return (ev.MediaOut(media_id),)
+        case cmd.Dismiss(channel_id=channel_id, media_id=media_id):
+            return (ev.MediaOut(media_id), ev.Released(channel_id))
+        case cmd.Release(owned):
+            return (ev.Released(owned.id),)
+    return ()

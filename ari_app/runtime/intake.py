@@ -1,0 +1,191 @@
+"""Requests of agents: validated as a whole, checked against policy, then one event to the call. Or refused, and
+nothing was touched.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from ari_app.errors import RequestRefused
+from ari_app.runtime import views
+from ari_app.runtime.desk import Desk
+from ari_app.runtime.ports import Clock, Publisher
+from ari_app.runtime.runner import Runner
+from ari_app.transfer import events as ev
+from ari_app.transfer.model import Call, Outcome, Request, Route, State
+from ari_app.transfer.routing import NotAllowed, Rule, Wanted, route
+from ari_app.wire import (
+    ChatMessage,
+    Destination,
+    WarmTransferCancel,
+    WarmTransferRequest,
+    WarmTransferTranscript,
+    parse,
+)
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What the settings say about requests."""
+
+    routing: Mapping[str, Rule]
+    briefing_profiles: frozenset[str]
+    moh_class: str
+    max_transfers: int
+    transcript_bytes: int
+
+
+class Congested(RequestRefused):
+    """There is no room for one more; later there may be."""
+
+
+class Intake:
+    """The door for requests, whichever way they come."""
+
+    def __init__(self, rules: Rules, desk: Desk, publisher: Publisher, clock: Clock) -> None:
+        self._rules = rules
+        self._desk = desk
+        self._publisher = publisher
+        self._clock = clock
+
+    # By ARI user event
+
+    def on_user_event(self, name: str, variables: Mapping[str, Any], channel: str | None) -> None:
+        """Never raises: a refusal is told to whom the request says it wants to be told."""
+        match name:
+            case "WarmTransferRequest":
+                self._requested(variables, channel)
+            case "WarmTransferTranscript":
+                self._quietly(self._add_transcript, name, variables, channel)
+            case "WarmTransferCancel":
+                self._quietly(self._cancel, name, variables, channel)
+
+    def _requested(self, variables: Mapping[str, Any], channel: str | None) -> None:
+        runner = self._desk.find(channel or "")
+        transfer_id = new_transfer_id()
+        try:
+            if runner is None:
+                raise RequestRefused("names no channel of a call here; send source=channel:<id>", key="source")
+            event, known = self.admit(runner, variables, transfer_id)
+            if event:
+                runner.tell(event)
+            elif known:
+                log.info("the same request again", transfer_id=known, call_id=runner.call.call_id)
+        except RequestRefused as refused:
+            self._refuse(runner.call.call_id if runner else None, transfer_id, variables, refused)
+
+    def _refuse(
+        self, call_id: str | None, transfer_id: str, variables: Mapping[str, Any], refused: RequestRefused
+    ) -> None:
+        outcome = Outcome.CONGESTION if isinstance(refused, Congested) else Outcome.REFUSED
+        log.warning("request refused", call_id=call_id, key=refused.key, status=refused.status)
+        payload = views.refused_payload(transfer_id, call_id, dict(variables), outcome, str(refused), self._clock.now())
+        reply_to = variables.get("reply_to")
+        self._publisher.publish(payload, reply_to=reply_to if isinstance(reply_to, str) else None)
+
+    def _quietly(self, action: Any, name: str, variables: Mapping[str, Any], channel: str | None) -> None:
+        try:
+            runner = self._desk.find(channel or "")
+            if runner is None:
+                raise RequestRefused("names no channel of a call here; send source=channel:<id>", key="source")
+            action(runner, variables)
+        except RequestRefused as refused:
+            log.warning("user event refused", name=name, key=refused.key)
+
+    def _add_transcript(self, runner: Runner, variables: Mapping[str, Any]) -> None:
+        runner.tell(self.transcript(runner, variables))
+
+    def _cancel(self, runner: Runner, variables: Mapping[str, Any]) -> None:
+        runner.tell(ev.CancelRequested(parse(WarmTransferCancel, variables).reason))
+
+    # By any way
+
+    def admit(
+        self, runner: Runner, variables: Mapping[str, Any], transfer_id: str
+    ) -> tuple[ev.TransferRequested | None, str | None]:
+        """The event that starts the transfer, or the id of the transfer that this request already is.
+
+        Raises RequestRefused."""
+        asked = parse(WarmTransferRequest, variables)
+        known = dict(runner.call.requests).get(asked.request_id or "")
+        if known:
+            return None, known
+        request = self._request(asked)
+        self._check_room(runner.call, request.routes)
+        turns = tuple(message.turn() for message in asked.chat_history)
+        self._check_size(runner.call, asked.chat_history)
+        return ev.TransferRequested(transfer_id, request, turns), None
+
+    def _request(self, asked: WarmTransferRequest) -> Request:
+        if asked.strategy != "sequential":
+            raise RequestRefused("only sequential is served by this version", key="strategy")
+        if asked.briefing_profile not in self._rules.briefing_profiles:
+            raise RequestRefused(f"no [briefing.{asked.briefing_profile}] in the settings", key="briefing_profile")
+        return Request(
+            routes=tuple(self._route(wanted) for wanted in asked.wanted),
+            strategy=asked.strategy,
+            request_id=asked.request_id,
+            reason=asked.reason,
+            summary=asked.summary,
+            summary_prompt=asked.summary_prompt,
+            briefing_profile=asked.briefing_profile,
+            supervisor_join_timeout=asked.supervisor_join_timeout,
+            briefing_timeout=asked.briefing_timeout,
+            moh_class=asked.moh_class or self._rules.moh_class,
+            reply_to=asked.reply_to,
+            metadata=json.dumps(asked.metadata, ensure_ascii=False),
+        )
+
+    def _route(self, wanted: Destination) -> Route:
+        try:
+            return route(
+                Wanted(
+                    rule=wanted.routing_rule_id,
+                    to=wanted.sip_call_to,
+                    caller=wanted.sip_call_from,
+                    display_name=wanted.participant_display_name,
+                    headers=tuple(wanted.headers.items()),
+                ),
+                self._rules.routing,
+            )
+        except NotAllowed as refused:
+            raise RequestRefused(refused.reason, key=f"destination.{refused.key}", status=403) from None
+
+    def _check_room(self, call: Call, routes: tuple[Route, ...]) -> None:
+        if self._desk.draining:
+            raise Congested("the app is shutting down", status=503)
+        if call.transfer_in_flight:
+            raise RequestRefused("a transfer of this call is in flight", status=409)
+        if call.state not in (State.TALKING, State.WAITING):
+            raise RequestRefused(f"the call is {call.state.value}; it can't be transferred now", status=409)
+        if self._desk.transfers_in_flight() >= self._rules.max_transfers:
+            raise Congested(f"congestion: {self._rules.max_transfers} transfers are in flight", status=503)
+        for wanted in routes:
+            limit = self._rules.routing[wanted.rule].max_concurrent
+            if self._desk.legs_over(wanted.rule) >= limit:
+                raise Congested(f"congestion: rule {wanted.rule} carries {limit} supervisors already", status=503)
+
+    def _check_size(self, call: Call, messages: list[ChatMessage]) -> None:
+        held = sum(len(turn.content.encode()) for turn in call.conversation)
+        added = sum(len(message.model_dump_json().encode()) for message in messages)
+        if held + added > self._rules.transcript_bytes:
+            raise RequestRefused(f"more than {self._rules.transcript_bytes} bytes of conversation", key="chat_history")
+
+    def transcript(self, runner: Runner, variables: Mapping[str, Any]) -> ev.TranscriptAdded:
+        """Raises RequestRefused."""
+        asked = parse(WarmTransferTranscript, variables)
+        if not asked.replace:
+            self._check_size(runner.call, asked.turns)
+        return ev.TranscriptAdded(tuple(message.turn() for message in asked.turns), asked.replace)
+
+
+def new_transfer_id() -> str:
+    return f"tr_{secrets.token_hex(8)}"

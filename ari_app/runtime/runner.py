@@ -1,0 +1,143 @@
+"""One call's loop: take an event or the deadline, step, journal, run the commands, publish. Nothing else changes it.
+
+Commands run in order in a lane of their own, so that a slow Asterisk never keeps the mailbox from hearing a hang-up;
+their results come back as events.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import structlog
+
+from ari_app.errors import JournalError
+from ari_app.runtime.effects import SIDE_BY_SIDE, Effects
+from ari_app.runtime.ports import Clock, Journal, Step
+from ari_app.transfer import machine
+from ari_app.transfer.commands import Command
+from ari_app.transfer.events import DeadlinePassed, Event
+from ari_app.transfer.model import Call, State, Transfer
+from ari_app.transfer.turn import Told
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Mail:
+    event: Event
+    done: asyncio.Future[machine.Step] | None = field(default=None, compare=False)
+
+
+class Runner:
+    """The life of one call. `tell` is safe at any time; `run` returns when nothing of the call is left."""
+
+    def __init__(
+        self,
+        call: Call,
+        *,
+        number: int,
+        journal: Journal,
+        clock: Clock,
+        on_step: Callable[[Call, tuple[Told, ...]], None],
+    ) -> None:
+        self.call = call
+        self.transfers: dict[str, Transfer] = {}
+        "Every transfer of the call so far, as it is now."
+        self.told: list[Told] = []
+        "Every phase so far, oldest first."
+        self.effects: Effects | None = None
+        self._number = number
+        self._journal = journal
+        self._clock = clock
+        self._on_step = on_step
+        self._mailbox: asyncio.Queue[Mail] = asyncio.Queue()
+        self._lane: asyncio.Queue[tuple[Command, Call]] = asyncio.Queue()
+        self._unwritten: list[tuple[Step, Call]] = []
+
+    def tell(self, event: Event) -> None:
+        self._mailbox.put_nowait(Mail(event))
+
+    def tell_all(self, events: Sequence[Event]) -> None:
+        for event in events:
+            self.tell(event)
+
+    async def ask(self, event: Event) -> machine.Step:
+        """Tells the event and waits for what the step made of it."""
+        done: asyncio.Future[machine.Step] = asyncio.get_running_loop().create_future()
+        self._mailbox.put_nowait(Mail(event, done))
+        return await done
+
+    def remember(self, call: Call, told: Sequence[Told]) -> None:
+        """Takes up a state that was folded from the journal."""
+        self.call = call
+        self._keep(call, told)
+
+    async def run(self) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            lane = tasks.create_task(self._run_lane(tasks))
+            while self.call.state is not State.CLOSED:
+                await self._take(await self._next())
+            lane.cancel()
+        self._refuse_late_mail()
+
+    async def _next(self) -> Mail:
+        deadline = self.call.deadline
+        try:
+            async with self._clock.until(deadline):
+                return await self._mailbox.get()
+        except TimeoutError:
+            return Mail(DeadlinePassed(deadline or 0.0))
+
+    async def _take(self, mail: Mail) -> None:
+        now = self._clock.now()
+        step = machine.step(self.call, mail.event, now)
+        if step.noted:
+            log.debug("noted", call_id=self.call.call_id, state=self.call.state, happened=type(mail.event).__name__)
+        else:
+            await self._advance(step, mail.event, now)
+        if mail.done and not mail.done.done():
+            mail.done.set_result(step)
+
+    async def _advance(self, step: machine.Step, event: Event, now: float) -> None:
+        self._number += 1
+        await self._write(Step(self.call.call_id, self._number, now, event), step.call)
+        self.call = step.call
+        self._keep(step.call, step.phases)
+        self._on_step(step.call, step.phases)
+        for command in step.commands:
+            self._lane.put_nowait((command, step.call))
+
+    def _keep(self, call: Call, told: Sequence[Told]) -> None:
+        if call.transfer:
+            self.transfers[call.transfer.transfer_id] = call.transfer
+        self.told.extend(told)
+
+    async def _write(self, step: Step, call: Call) -> None:
+        """A journal that can't be written costs the recovery, never the caller: the call goes on, steps are kept."""
+        self._unwritten.append((step, call))
+        while self._unwritten:
+            try:
+                await self._journal.append(self._unwritten[0][0], call=self._unwritten[0][1])
+            except JournalError as error:
+                log.error("journal not written", call_id=call.call_id, why=str(error), waiting=len(self._unwritten))
+                return
+            self._unwritten.pop(0)
+
+    async def _run_lane(self, tasks: asyncio.TaskGroup) -> None:
+        effects = self.effects
+        if effects is None:
+            raise AssertionError("a runner needs its effects before it runs")
+        while True:
+            command, call = await self._lane.get()
+            if isinstance(command, SIDE_BY_SIDE):
+                tasks.create_task(effects.run(command, call))
+            else:
+                await effects.run(command, call)
+
+    def _refuse_late_mail(self) -> None:
+        while not self._mailbox.empty():
+            mail = self._mailbox.get_nowait()
+            if mail.done and not mail.done.done():
+                mail.done.set_result(machine.Step(self.call, noted=True))
