@@ -1,0 +1,193 @@
+"""The stage of every story: one lab and one app for all, phones of their own for each.
+
+A story is judged from RTP tones and SIP messages; when it is over, Asterisk's lists of channels and bridges must be
+empty.
+"""
+
+import asyncio
+import time
+from contextlib import AsyncExitStack
+
+import pytest
+import pytest_asyncio
+
+from ari_app.testing.phone import Answer, Phone
+from ari_app.testing.stage import App, Ari, Lab
+
+CALLER, AGENT, SUPERVISOR, FALLBACK, MUSIC = 1000, 1500, 2000, 440, 300
+"Hz: who sends what. The lab's fallback is 440 Hz, its music class `lab-music` 300 Hz."
+
+SETTINGS = """
+[agents.front-desk]
+endpoint = "{agent}"
+ring_timeout = 3
+[routing_rules.rr_one]
+endpoint = "{supervisor}"
+callers = ["+14155550100", "+14155550199"]
+destinations = ["2???"]
+ring_timeout = 20
+[routing_rules.rr_two]
+endpoint = "{second}"
+callers = ["+14155550100"]
+destinations = ["2???"]
+ring_timeout = 20
+[routing_rules.rr_short]
+endpoint = "{supervisor}"
+callers = ["+14155550100"]
+destinations = ["2???"]
+ring_timeout = 1.5
+[hold]
+moh_class = "lab-music"
+max_seconds = 60
+[briefing.default]
+greet = "at_once"
+reprompt_after = 2.0
+[briefing.hurried]
+greet = "at_once"
+reprompt_after = 0.6
+reprompts = 1
+{more}
+"""
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if "tests/sipp" in str(item.path):
+            item.add_marker(pytest.mark.sipp)
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory):
+    lab = asyncio.run(Lab.up(tmp_path_factory.mktemp("lab")))
+    yield lab
+    asyncio.run(lab.down())
+
+
+class Stage:
+    """One story's people. `caller` talks to `agent` after `talking()`."""
+
+    def __init__(self, lab: Lab, folder) -> None:
+        self.lab = lab
+        self.folder = folder
+        self.people = AsyncExitStack()
+        self.app: App = None
+        self.ari: Ari = None
+        self.caller = self.agent = self.supervisor = self.second = None
+        self.channel = self.call_id = ""
+
+    async def set(self, *, supervisor=None, second=None, agent=None, start=True, more=""):
+        """Phones on hooks, the app running. Behaviours are of `ari_app.testing.phone`."""
+        enter = self.people.enter_async_context
+        self.agent = await enter(Phone.listener(tone=AGENT, name="agent", behaviour=agent or Answer()))
+        self.supervisor = await enter(
+            Phone.listener(tone=SUPERVISOR, name="supervisor", behaviour=supervisor or Answer())
+        )
+        self.second = await enter(Phone.listener(tone=2500, name="second", behaviour=second or Answer()))
+        self.ari = await enter(Ari(self.lab, "agent-app"))
+        self.app = App(
+            self.lab,
+            self.folder / "app",
+            SETTINGS.format(
+                agent=self.agent.endpoint("agent"),
+                supervisor=f"PJSIP/lab/sip:{{to}}@127.0.0.1:{self.supervisor.sipp.port}",
+                second=f"PJSIP/lab/sip:{{to}}@127.0.0.1:{self.second.sipp.port}",
+                more=more,
+            ),
+        )
+        if start:
+            await self.app.start()
+        return self
+
+    async def calls(self, dial="1000", **options):
+        """The caller dials; nothing is waited for."""
+        phone = Phone.caller(lab_sip=self.lab.sip, dial=dial, tone=CALLER, **options)
+        self.caller = await self.people.enter_async_context(phone)
+
+    async def talking(self, **roles):
+        """Caller and agent hear each other."""
+        if self.app is None:
+            await self.set(**roles)
+        await self.calls()
+        await self.caller.answered()
+        await self.caller.hears(AGENT)
+        await self.agent.hears(CALLER)
+        await self.know_the_call()
+        return self
+
+    async def know_the_call(self):
+        call = (await self.app.get("/v1/calls"))["body"][0]
+        self.channel, self.call_id = call["channel"], call["call_id"]
+
+    async def ask(self, rule="rr_one", to="2001", **variables):
+        """The agent asks for a transfer by ARI user event."""
+        request = {"reply_to": "agent-app", "reason": "the caller wants a refund", **variables}
+        if "destinations" not in request:
+            request.setdefault("destination", {"routing_rule_id": rule, "sip_call_to": to})
+        await self.ari.tell("WarmTransferRequest", self.channel, request)
+
+    async def dialing(self, **roles):
+        """The supervisor's phone has got the INVITE and the caller hears music."""
+        await self.talking(**roles)
+        await self.ask()
+        await self.caller.hears(MUSIC)
+        await self.supervisor.invited()
+        return self
+
+    async def briefed(self, **roles):
+        """The supervisor hears the briefing."""
+        await self.dialing(**roles)
+        await self.ari.phase("briefing_started")
+        return self
+
+    async def connected(self, **roles):
+        """The supervisor has taken the caller."""
+        await self.briefed(**roles)
+        await self.supervisor.press("1")
+        await self.are_connected()
+        assert (await self.ari.ended())["outcome"] == "completed"
+        return self
+
+    async def are_connected(self):
+        await self.caller.hears(SUPERVISOR)
+        await self.supervisor.hears(CALLER)
+
+    async def are_back(self, within=2.0):
+        """Caller and agent hear each other again; 2 s is what every failure is allowed."""
+        await self.caller.hears(AGENT, within)
+        await self.agent.hears(CALLER, within)
+
+    async def nothing_is_left(self, within=3.0):
+        """Asterisk has no channel and no bridge."""
+        give_up = time.monotonic() + within
+        while True:
+            left = await self.ari.call("GET", "channels"), await self.ari.call("GET", "bridges")
+            if not any(left):
+                return
+            if time.monotonic() > give_up:
+                names = [thing.get("name") or thing["id"] for things in left for thing in things]
+                raise AssertionError(f"still in Asterisk: {names}\n{self.app.log[-2000:]}")
+            await asyncio.sleep(0.05)
+
+    async def everybody_hangs_up(self):
+        for phone in (self.caller, self.agent, self.supervisor, self.second):
+            for call in phone.calls if phone else ():
+                if not call.over:
+                    await call.hang_up()
+
+    def supervisor_heard_nothing_of(self, tone=CALLER, until=None):
+        for call in self.supervisor.calls:
+            call.heard.assert_never_heard(tone, until=until)
+
+
+@pytest_asyncio.fixture
+async def stage(lab, tmp_path, request):
+    scene = Stage(lab, tmp_path)
+    async with scene.people:
+        try:
+            yield scene
+            await scene.everybody_hangs_up()
+            await scene.nothing_is_left()
+        finally:
+            if scene.app:
+                await scene.app.stop()
+                print(scene.app.log)
