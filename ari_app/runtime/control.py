@@ -54,10 +54,12 @@ class DeskControl:
         if event is None:
             return await self.transfer(known or ""), False
         await runner.ask(event)
-        transfer = runner.transfers.get(event.transfer_id)
-        if transfer is None:
+        if event.transfer_id in runner.transfers:
+            return await self.transfer(event.transfer_id), True
+        twin = dict(runner.call.requests).get(event.request.request_id or "")
+        if twin is None:
             raise RequestRefused("the call changed in that moment; it can't be transferred now", status=409)
-        return views.transfer_view(runner.call, transfer), True
+        return await self.transfer(twin), False
 
     async def cancel(self, transfer_id: str, reason: str | None) -> dict[str, Any]:
         asked = parse(WarmTransferCancel, {"reason": reason})

@@ -19,6 +19,8 @@ from ari_app.transfer.model import Call, OwnedKind, Route
 
 log = structlog.get_logger(__name__)
 
+LEAVING = (400, 422)
+"Asterisk 22 on adding a channel that is gone, or no longer ours: its own end is told by an event."
 RELEASE_PAUSES = (0.1, 0.3, 1.0, 2.0)
 "Seconds between tries to release what Asterisk does not answer for."
 STOP = 1.0
@@ -193,7 +195,7 @@ class Effects:
     @_do.register
     async def _(self, do: cmd.SeatSupervisor) -> None:
         reply = await self._repeatable("bridges.addChannel", bridgeId=do.room_id, channel=do.channel_id)
-        if not reply.ok and not reply.gone:
+        if not reply.ok and reply.status not in LEAVING:
             self._tell(ev.SupervisorFailed(do.channel_id, _why("bring the supervisor into the room", reply)))
 
     # The briefing

@@ -26,6 +26,7 @@ from ari_app.transfer.events import (
     SupervisorLeft,
     SupervisorPressed,
     SupervisorRinging,
+    TransferRequested,
     VoicemailDetected,
 )
 from ari_app.transfer.model import Call
@@ -74,11 +75,14 @@ _OF_BRIEFING = (
 
 
 def is_stale(call: Call, event: Event) -> bool:
-    """Whether the event is of an earlier leg, media channel or deadline than the current one."""
+    """Whether the event is of an earlier leg, media channel or deadline than the current one, or the same request
+    once more (G3)."""
     attempt = call.transfer.attempt if call.transfer else None
     match event:
         case DeadlinePassed():
             return event.at != call.deadline
+        case TransferRequested():
+            return event.request.request_id in dict(call.requests)
         case AgentAnswered() | AgentLeft():
             return call.agent is None or event.channel_id != call.agent.channel_id
         case _ if isinstance(event, _OF_SUPERVISOR):

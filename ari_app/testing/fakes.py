@@ -1,0 +1,113 @@
+"""What the runtime is given in fast tests: a clock that stands still, a journal in memory, a briefer on a string."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+
+from ari_app.errors import JournalError
+from ari_app.runtime.ports import Step, Tell
+from ari_app.transfer import events as ev
+from ari_app.transfer.model import Attempt, Call, State, Transfer
+
+
+class ManualClock:
+    """Time moves when `advance` says so, and every deadline that has come fires."""
+
+    def __init__(self, now: float = 1_000.0) -> None:
+        self._now = now
+        self._timers: list[tuple[float, asyncio.Timeout]] = []
+
+    def now(self) -> float:
+        return self._now
+
+    def until(self, at: float | None) -> AbstractAsyncContextManager[object]:
+        return self._until(at)
+
+    @asynccontextmanager
+    async def _until(self, at: float | None) -> AsyncIterator[None]:
+        loop = asyncio.get_running_loop()
+        async with asyncio.timeout(None) as timer:
+            if at is not None and at <= self._now:
+                timer.reschedule(loop.time())
+            elif at is not None:
+                self._timers.append((at, timer))
+            try:
+                yield
+            finally:
+                self._timers = [(due, other) for due, other in self._timers if other is not timer]
+
+    def advance(self, seconds: float) -> None:
+        self._now += seconds
+        for at, timer in list(self._timers):
+            if at <= self._now:
+                timer.reschedule(asyncio.get_running_loop().time())
+
+
+@dataclass
+class MemoryJournal:
+    """Keeps steps; `broken` makes every append fail, as a full disk does."""
+
+    kept: dict[str, list[Step]] = field(default_factory=dict)
+    calls: dict[str, Call] = field(default_factory=dict)
+    broken: bool = False
+
+    async def append(self, step: Step, *, call: Call) -> None:
+        if self.broken:
+            raise JournalError("no space left on device")
+        self.kept.setdefault(step.call_id, []).append(step)
+        self.calls[step.call_id] = call
+
+    async def unfinished(self) -> Sequence[str]:
+        return [call_id for call_id, call in self.calls.items() if call.state is not State.CLOSED]
+
+    async def steps(self, call_id: str) -> Sequence[Step]:
+        return self.kept.get(call_id, [])
+
+
+@dataclass
+class StringBriefing:
+    """Says nothing; the test pulls `tell`."""
+
+    tell: Tell
+    done: list[str] = field(default_factory=list)
+    keys: list[str] = field(default_factory=list)
+    media_id: str = ""
+    fails_to_stop: bool = False
+
+    async def prepare(self) -> None:
+        self.tell(ev.SummaryReady("They want a refund.", "extractive", 0.0))
+
+    async def brief(self, attempt: Attempt, room_id: str, media_id: str) -> None:
+        self.media_id = media_id
+        self.done.append(f"brief {media_id}")
+        self.tell(ev.BriefingStarted(media_id))
+
+    def press(self, digit: str) -> None:
+        self.keys.append(digit)
+
+    async def stop(self, media_id: str) -> None:
+        self.done.append(f"stop {media_id}")
+        if self.fails_to_stop:
+            raise RuntimeError("stuck")
+
+    async def farewell(self, text: str, room_id: str, media_id: str) -> None:
+        self.done.append(f"farewell {text}")
+
+
+class StringBriefer:
+    def __init__(self) -> None:
+        self.opened: list[StringBriefing] = []
+
+    def open(self, call: Call, transfer: Transfer, tell: Tell) -> StringBriefing:
+        self.opened.append(StringBriefing(tell))
+        return self.opened[-1]
+
+    @property
+    def last(self) -> StringBriefing:
+        return self.opened[-1]
+
+    def __iter__(self) -> Iterator[StringBriefing]:
+        return iter(self.opened)

@@ -1,0 +1,219 @@
+"""Calls on an Asterisk in memory: order, loss, refusal, and another life of the app."""
+
+import asyncio
+
+from ari_app.testing.fake_ari import FakeAri
+from ari_app.transfer.model import Outcome, State
+from tests.unit.runtime.conftest import CALLER, World, no_sleep
+
+
+async def test_a_caller_is_connected_to_the_default_agent(world):
+    call = await world.talking()
+    assert call.state is State.TALKING
+    assert world.ari.channels[CALLER].bridge == call.bridge_id == world.ari.channels[world.agent_leg].bridge
+    assert world.ari.channels[CALLER].variables["WT_CALL_ID"] == call.call_id
+    assert world.ari.channels[CALLER].variables["WT_APP"] == "warm-transfer"
+
+
+async def test_a_whole_transfer(world):
+    await world.briefing()
+    agent, supervisor, talk = world.agent_leg, world.supervisor_leg, world.call.bridge_id
+    assert world.ari.channels[CALLER].moh == "default"
+    world.ari.press(supervisor, "1")
+    await world.settle()
+    assert world.phases[-2:] == ["call_switched", "transfer_complete"]
+    assert world.result()["success"]
+    assert world.ari.channels[CALLER].moh is None
+    assert world.ari.channels[CALLER].bridge == world.ari.channels[supervisor].bridge
+    assert agent not in world.ari.channels
+    assert talk not in world.ari.bridges
+
+
+async def test_nothing_is_left_when_everybody_has_hung_up(world):
+    await world.briefing()
+    world.ari.press(world.supervisor_leg, "1")
+    await world.settle()
+    world.ari.hangs_up(CALLER)
+    await world.settle()
+    assert (world.ari.channels, world.ari.bridges, world.desk.live) == ({}, {}, {})
+
+
+async def test_the_media_is_out_before_the_caller_is_in(world):
+    await world.briefing()
+    world.ari.calls.clear()
+    world.ari.press(world.supervisor_leg, "1")
+    await world.settle()
+    assert world.briefer.last.done[-1] == f"stop {world.briefer.last.media_id}"
+    moves = [made.operation for made in world.ari.calls if made.operation != "events.userEvent"]
+    assert moves[:2] == ["channels.stopMoh", "bridges.addChannel"]
+
+
+async def test_a_briefing_that_does_not_stop_is_hung_up_before_the_caller_is_in(world):
+    await world.briefing()
+    world.briefer.last.fails_to_stop = True
+    world.ari.calls.clear()
+    world.ari.press(world.supervisor_leg, "1")
+    await world.settle()
+    operations = [made.operation for made in world.ari.calls]
+    assert operations.index("channels.hangup") < operations.index("bridges.addChannel")
+
+
+async def test_a_busy_supervisor_answers_before_the_originate_does(world):
+    """The leg's end overtakes the reply: ids are known before the request leaves."""
+    await world.talking()
+    world.ask()
+    leg = None
+    while leg is None:
+        await world.settle()
+        leg = next((c for c in world.ari.channels if "supervisor" in c), None)
+    world.ari.rejects(leg, 486)
+    await world.settle()
+    assert world.result()["outcome"] == "busy"
+    assert world.ari.channels[CALLER].bridge == world.call.bridge_id
+
+
+async def test_an_originate_of_unknown_fate_rings_nobody_twice(world):
+    await world.talking()
+    world.ari.lose("channels.originateWithId", done=True)
+    world.ask()
+    await world.settle()
+    assert world.result()["outcome"] == "unreachable"
+    assert len([m for m in world.ari.made("channels.originateWithId") if "supervisor" in m["channelId"]]) == 1
+    assert not [channel for channel in world.ari.channels if "supervisor" in channel]
+
+
+async def test_a_lost_reply_to_a_repeatable_request_is_asked_again(world):
+    await world.briefing()
+    world.ari.lose("bridges.addChannel", done=False)
+    world.ari.press(world.supervisor_leg, "1")
+    await world.settle()
+    assert world.result()["outcome"] == "completed"
+
+
+async def test_a_refused_join_gives_the_caller_back(world):
+    await world.briefing()
+    world.ari.refuse("bridges.addChannel", 422)
+    world.ari.press(world.supervisor_leg, "1")
+    await world.settle()
+    assert world.result()["outcome"] == "join_failed"
+    assert world.ari.channels[CALLER].bridge == world.call.bridge_id
+    assert world.ari.channels[CALLER].moh is None
+
+
+async def test_music_that_can_not_be_had_becomes_silence_with_packets(world):
+    await world.talking()
+    world.ari.refuse("channels.startMoh", 409)
+    world.ask()
+    await world.settle()
+    assert world.ari.channels[CALLER].silence
+    assert "caller_on_hold" in world.phases
+
+
+async def test_no_answer_in_time(world):
+    await world.talking()
+    world.ask()
+    await world.settle()
+    world.ari.rings(world.supervisor_leg)
+    await world.settle()
+    world.clock.advance(26)
+    await world.settle()
+    assert world.result()["outcome"] == "no_answer"
+    assert not [channel for channel in world.ari.channels if "supervisor" in channel]
+
+
+async def test_an_unknown_agent_sends_the_caller_to_the_fallback(world):
+    world.ari.caller_arrives(CALLER, "agent=nobody")
+    await world.settle()
+    assert world.ari.channels[CALLER].went_to == ("fallback", "s")
+
+
+async def test_a_broken_journal_costs_the_recovery_and_not_the_caller(world):
+    await world.talking()
+    world.journal.broken = True
+    world.ask()
+    await world.settle()
+    world.ari.answers(world.supervisor_leg)
+    await world.settle()
+    world.ari.press(world.supervisor_leg, "1")
+    await world.settle()
+    assert world.result()["outcome"] == "completed"
+    world.journal.broken = False
+    world.ari.hangs_up(CALLER)
+    await world.settle()
+    numbers = [step.number for steps in world.journal.kept.values() for step in steps]
+    assert numbers == list(range(1, len(numbers) + 1)), "what could not be written was written later"
+
+
+async def test_left_overs_of_another_life_are_swept():
+    world = World(ari=FakeAri(sleep=no_sleep))
+    world.ari.on_event = lambda event: None
+    world.ari.caller_arrives("wt-tr_gone-supervisor-1", state="Up")
+    async with world.running():
+        await world.settle()
+        assert world.ari.channels == {}
+
+
+async def test_another_life_takes_the_call_up_in_the_briefing():
+    first = World()
+    async with first.running():
+        await first.briefing()
+        leg, call_id = first.supervisor_leg, first.call.call_id
+    second = World(first.ari, first.journal)
+    async with second.running():
+        await second.settle()
+        assert second.call.call_id == call_id
+        assert second.briefer.last.media_id.endswith("media-2")
+        second.ari.press(leg, "1")
+        await second.settle()
+        assert second.result()["outcome"] == "completed"
+    assert len([m for m in first.ari.made("channels.originateWithId") if "supervisor" in m["channelId"]]) == 1
+
+
+async def test_another_life_on_another_asterisk_closes_the_call():
+    first = World()
+    async with first.running():
+        await first.briefing()
+    first.ari.restarts()
+    second = World(first.ari, first.journal)
+    async with second.running():
+        await second.settle()
+        assert second.result()["outcome"] == Outcome.ASTERISK_LOST
+        assert second.desk.live == {}
+
+
+async def test_a_hang_up_while_the_connection_was_away_is_noticed(world):
+    await world.briefing()
+    deliver, world.ari.on_event = world.ari.on_event, lambda event: None
+    world.desk.disconnected("cut")
+    world.ari.hangs_up(CALLER)
+    world.ari.on_event = deliver
+    world.desk.on_connected(await world.ari.snapshot())
+    await world.settle()
+    assert world.result()["outcome"] == "caller_hangup"
+    assert world.briefer.last.done[-1] == "farewell caller_gone"
+    assert world.ari.channels == {}
+
+
+async def test_draining_waits_for_transfers_and_refuses_new_ones(world):
+    await world.briefing()
+    drained = asyncio.ensure_future(world.desk.drained())
+    await world.settle()
+    assert not drained.done()
+    world.ari.press(world.supervisor_leg, "1")
+    await world.settle()
+    assert drained.done()
+
+
+async def test_handed_over_and_back(world):
+    world.ari.apps.add("bot")
+    world.ari.caller_arrives(CALLER, "handover", "return=bot", state="Up")
+    await world.settle()
+    assert world.ari.channels[CALLER].moh == "default"
+    world.ask()
+    await world.settle()
+    transfer = world.call.transfer.transfer_id
+    world.ari.rejects(world.supervisor_leg, 486)
+    await world.settle()
+    moved = world.ari.made("channels.move")
+    assert moved == [{"channelId": CALLER, "app": "bot", "appArgs": f"returned,{transfer},busy"}]
+    assert world.desk.live == {}

@@ -1,0 +1,127 @@
+"""Requests: validated as a whole; a refused one touches nothing and is told once."""
+
+import pytest
+
+from ari_app.transfer.model import State
+from tests.unit.runtime.conftest import CALLER, World
+
+GOOD = {"routing_rule_id": "rr", "sip_call_to": "2001"}
+
+
+@pytest.mark.parametrize(
+    ("variables", "key"),
+    [
+        ({"destination": None}, "destination"),
+        ({"destination": {**GOOD, "routing_rule_id": "rr_unknown"}}, "routing_rule_id"),
+        ({"destination": {**GOOD, "sip_call_to": "9999"}}, "sip_call_to"),
+        ({"destination": {**GOOD, "sip_call_to": "2001&PJSIP/9"}}, "sip_call_to"),
+        ({"destination": {**GOOD, "sip_call_to": "2001@evil"}}, "sip_call_to"),
+        ({"destination": {**GOOD, "sip_call_from": "+19995550100"}}, "sip_call_from"),
+        ({"destination": {**GOOD, "headers": {"From": "x"}}}, "headers"),
+        ({"destination": {**GOOD, "headers": {"X-A": "a\r\nVia: b"}}}, "headers"),
+        ({"destinations": [GOOD]}, "destination"),
+        ({"surprise": 1}, "surprise"),
+        ({"strategy": "sideways"}, "strategy"),
+        ({"supervisor_join_timeout": -1}, "supervisor_join_timeout"),
+        ({"supervisor_join_timeout": float("nan")}, "supervisor_join_timeout"),
+        ({"briefing_profile": "unknown"}, "briefing_profile"),
+        ({"chat_history": "hello"}, "chat_history"),
+        ({"chat_history": [{"role": "user", "content": "x" * 20_000}]}, "chat_history"),
+        ({"metadata": {"x": "y" * 20_000}}, "metadata"),
+    ],
+)
+async def test_refused_requests_change_nothing(world, variables, key):
+    await world.talking()
+    world.ari.calls.clear()
+    world.ask(request_id="r1", **variables)
+    await world.settle()
+    assert [made.operation for made in world.ari.calls] == ["events.userEvent"]
+    (payload,) = world.payloads
+    assert (payload["phase"], payload["sequence"], payload["request_id"]) == ("transfer_failed", 1, "r1")
+    assert payload["data"]["outcome"] == payload["data"]["result"]["outcome"] == "refused"
+    assert key in payload["data"]["reason"]
+    assert world.call.state is State.TALKING
+
+
+async def test_a_request_for_no_call_is_refused(world):
+    world.desk.user_event("WarmTransferRequest", {"reply_to": "agent-app", "destination": GOOD}, "unknown")
+    await world.settle()
+    assert "source" in world.payloads[0]["data"]["reason"]
+    assert world.payloads[0]["call_id"] is None
+
+
+async def test_the_agents_leg_may_be_the_source(world):
+    await world.talking()
+    world.desk.user_event("WarmTransferRequest", {"destination": GOOD}, world.agent_leg)
+    await world.settle()
+    assert world.call.state is State.DIALING
+
+
+async def test_the_supervisors_leg_may_not(world):
+    await world.briefing()
+    world.desk.user_event("WarmTransferCancel", {}, world.supervisor_leg)
+    await world.settle()
+    assert world.call.state is State.BRIEFING
+
+
+async def test_a_hundred_copies_of_one_request_ring_once(world):
+    await world.talking()
+    for _ in range(100):
+        world.ask(request_id="r1")
+    await world.settle()
+    assert len([m for m in world.ari.made("channels.originateWithId") if "supervisor" in m["channelId"]]) == 1
+    refused = [p for p in world.payloads if p["phase"] == "transfer_failed"]
+    assert refused == []
+
+
+async def test_the_same_request_again_later_is_the_same_transfer(world):
+    await world.talking()
+    world.ask(request_id="r1")
+    await world.settle()
+    world.ari.rejects(world.supervisor_leg, 486)
+    await world.settle()
+    told = len(world.payloads)
+    world.ask(request_id="r1")
+    await world.settle()
+    assert len(world.payloads) == told
+
+
+async def test_a_second_request_in_flight_is_refused(world):
+    await world.briefing()
+    world.ask(request_id="other")
+    await world.settle()
+    assert world.payloads[-1]["data"]["outcome"] == "refused"
+    assert world.call.state is State.BRIEFING
+
+
+async def test_beyond_the_limit_it_is_congestion_and_others_go_on():
+    async with World(max_transfers=1).running() as world:
+        await world.briefing()
+        world.ari.caller_arrives("caller-2")
+        await world.settle()
+        second = next(r.call for r in world.desk.live.values() if r.call.caller == "caller-2")
+        world.ari.answers(second.agent.channel_id)
+        await world.settle()
+        world.desk.user_event("WarmTransferRequest", {"destination": GOOD}, "caller-2")
+        await world.settle()
+        assert world.payloads[-1]["data"]["outcome"] == "congestion"
+        assert world.call.state is State.BRIEFING
+
+
+async def test_the_transcript_is_kept_and_bounded(world):
+    await world.talking()
+    turns = [{"role": "user", "content": "I want my money back"}]
+    world.desk.user_event("WarmTransferTranscript", {"turns": turns}, CALLER)
+    world.desk.user_event("WarmTransferTranscript", {"turns": [{"role": "user", "content": "x" * 20_000}]}, CALLER)
+    world.desk.user_event("WarmTransferTranscript", {"turns": "nonsense"}, CALLER)
+    await world.settle()
+    assert [turn.content for turn in world.call.conversation] == ["I want my money back"]
+    world.desk.user_event("WarmTransferTranscript", {"turns": [], "replace": True}, CALLER)
+    await world.settle()
+    assert world.call.conversation == ()
+
+
+async def test_user_events_of_others_are_passed_over(world):
+    world.desk.user_event("SomethingElse", {"a": 1}, None)
+    await world.settle()
+    assert world.payloads == []
