@@ -1,0 +1,133 @@
+"""The words of the dialogue: lines to say, what happens to it (past tense), what it asks for (imperative). Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Part(Enum):
+    """What a line is for; decides what an interruption costs and which recording may stand in for a voice."""
+
+    GREETING = "greeting"
+    SUMMARY = "summary"
+    QUESTION = "question"
+    REPROMPT = "reprompt"
+    FAREWELL = "farewell"
+
+
+@dataclass(frozen=True)
+class Line:
+    """One sentence or so, the unit of speaking and of resuming."""
+
+    part: Part
+    text: str
+    recording: str | None = None
+    "Name of the recorded prompt that stands in when there is no voice; without one the line is left out then."
+
+
+@dataclass(frozen=True)
+class Script:
+    """Everything the briefing can say."""
+
+    greeting: tuple[Line, ...]
+    question: Line
+    reprompt: Line
+    repeat_intro: tuple[Line, ...] = ()
+    summary: tuple[Line, ...] | None = None
+    "None while it is still being made; `SummaryArrived` brings it."
+
+
+# What happened
+
+
+@dataclass(frozen=True)
+class Happening:
+    """Base of the dialogue's events."""
+
+
+@dataclass(frozen=True)
+class LineOpened(Happening):
+    """The supervisor is there and would hear us."""
+
+
+@dataclass(frozen=True)
+class SummaryArrived(Happening):
+    lines: tuple[Line, ...]
+
+
+@dataclass(frozen=True)
+class SpeakingBegan(Happening):
+    """The first audio of all was handed over. Nothing decides before."""
+
+
+@dataclass(frozen=True)
+class Spoken(Happening):
+    """The playout has reached the end of a line."""
+
+    number: int
+
+
+@dataclass(frozen=True)
+class SpeechStarted(Happening):
+    """The supervisor speaks."""
+
+
+@dataclass(frozen=True)
+class SpeechEnded(Happening):
+    """The supervisor is silent again."""
+
+
+@dataclass(frozen=True)
+class Said(Happening):
+    """Words of the supervisor that will not be revised."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Pressed(Happening):
+    digit: str
+
+
+@dataclass(frozen=True)
+class TimePassed(Happening):
+    """The deadline is due."""
+
+
+# What to do
+
+
+@dataclass(frozen=True)
+class Action:
+    """Base of what the dialogue asks for."""
+
+
+@dataclass(frozen=True)
+class Say(Action):
+    """Speak a line after what is being said; tell `Spoken(number)` when it was heard."""
+
+    number: int
+    line: Line
+
+
+@dataclass(frozen=True)
+class Hush(Action):
+    """Stop speaking at once and forget what was still to be said."""
+
+
+@dataclass(frozen=True)
+class Accept(Action):
+    """The supervisor takes the call. The dialogue is over, what is being said is of no use any more."""
+
+
+@dataclass(frozen=True)
+class Decline(Action):
+    """The supervisor does not take the call. The dialogue is over."""
+
+    reason: str | None
+
+
+@dataclass(frozen=True)
+class GiveUp(Action):
+    """Nothing could be got out of the supervisor. The dialogue is over."""

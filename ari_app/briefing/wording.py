@@ -1,0 +1,36 @@
+"""One transfer's lines: the texts of a briefing filled with the facts of the call. Pure."""
+
+from __future__ import annotations
+
+from ari_app.briefing.prompts import RECORDED, Texts, greeting_text, sentences
+from ari_app.briefing.turns import Line, Part
+
+_NAMES = frozenset(Texts.__dataclass_fields__)
+
+
+class Wording:
+    def __init__(self, texts: Texts, reason: str | None, caller: str | None) -> None:
+        self._texts = texts
+        spoken = sentences(greeting_text(texts, reason, caller))
+        # One recording greets; it must not be heard once for each sentence.
+        self.greeting = tuple(Line(Part.GREETING, text, None if n else "greeting") for n, text in enumerate(spoken))
+        self.question = Line(Part.QUESTION, texts.question, "question")
+        self.reprompt = Line(Part.REPROMPT, texts.reprompt, "reprompt")
+        self.keys_only = Line(Part.REPROMPT, texts.keys_only, "reprompt")
+        "Asks instead of the question when words can't be understood."
+        self.repeat_intro = tuple(Line(Part.SUMMARY, text) for text in sentences(texts.repeat_intro))
+
+    def summary(self, text: str) -> tuple[Line, ...]:
+        """The summary verbatim, a line each sentence."""
+        spoken = [self._texts.summary_intro, *sentences(text)] if text.strip() else [self._texts.no_summary]
+        return tuple(Line(Part.SUMMARY, sentence) for sentence in spoken if sentence)
+
+    def farewell(self, text: str) -> Line:
+        """`text` is the name of a field of Texts, or the words themselves."""
+        words = getattr(self._texts, text) if is_name(text) else text
+        return Line(Part.FAREWELL, words, text if text in RECORDED else "farewell")
+
+
+def is_name(text: str) -> bool:
+    """Whether it names a text, and so may be logged."""
+    return text in _NAMES
