@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import socket
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -15,13 +16,13 @@ import structlog
 from ari_app.ari.client import AriClient
 from ari_app.ari.link import AriLink
 from ari_app.ari.translate import Translator
-from ari_app.briefing.engines import engines
+from ari_app.briefing.engines import engines, warm
 from ari_app.briefing.session import VoiceBriefer
 from ari_app.checks import require_available
 from ari_app.config import AgentSettings, Settings
 from ari_app.http.api import build
 from ari_app.http.metrics import Metrics
-from ari_app.http.server import serve
+from ari_app.http.server import listen, serve
 from ari_app.journal import SqlJournal
 from ari_app.runtime.clock import SystemClock
 from ari_app.runtime.control import DeskControl
@@ -45,25 +46,27 @@ FLUSH = 2.0
 async def run(settings: Settings) -> None:
     """Serves until SIGTERM or SIGINT. Raises SettingsError, JournalError before anything is touched."""
     require_available(settings)
+    listener = listen(settings.http.host, settings.http.port)
     journal = await SqlJournal.open(settings.journal.url)
+    await asyncio.to_thread(warm, settings.briefing.values())
     try:
         await journal.purge(time.time() - settings.journal.keep_days * 86_400)
         asterisk = settings.asterisk
         password = asterisk.password.get_secret_value()
         async with AriClient(asterisk.url, asterisk.username, password, asterisk.app) as client:
-            await _serve(settings, journal, client)
+            await _serve(settings, journal, client, listener)
     finally:
         await journal.close()
 
 
-async def _serve(settings: Settings, journal: SqlJournal, client: AriClient) -> None:
+async def _serve(settings: Settings, journal: SqlJournal, client: AriClient, listener: socket.socket) -> None:
     clock, metrics = SystemClock(), Metrics()
     ari = CountedAri(client, metrics, settings.asterisk.request_timeout)
     publisher = Publisher(ari, metrics.phase)
     briefer = VoiceBriefer(
         ari,
         settings.asterisk.url.replace("http", "ws", 1),
-        partial(engines, settings),
+        lambda profile: engines(settings.briefing[profile]),
         app=settings.asterisk.app,
     )
     desk = Desk(
@@ -88,7 +91,7 @@ async def _serve(settings: Settings, journal: SqlJournal, client: AriClient) -> 
     log.info("starting", app=settings.asterisk.app, recalled=recalled, http=settings.http.listen)
     async with asyncio.TaskGroup() as tasks:
         running = [
-            tasks.create_task(serve(http, settings.http.host, settings.http.port), name="http"),
+            tasks.create_task(serve(http, settings.http.host, settings.http.port, listener=listener), name="http"),
             tasks.create_task(publisher.run(), name="publisher"),
             tasks.create_task(desk.run(), name="desk"),
             tasks.create_task(link.run(), name="link"),

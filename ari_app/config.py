@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import tomllib
+from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -22,8 +23,10 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from ari_app.briefing.prompts import Texts
 from ari_app.errors import SettingsError
 
+TEXT_NAMES = frozenset(field.name for field in fields(Texts))
 Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
 
@@ -166,6 +169,14 @@ class BriefingProfile(Section):
     texts: dict[str, str] = {}
     "Replaces what is said: name of the text (docs/reference/settings.md) = text."
 
+    @field_validator("texts")
+    @classmethod
+    def _texts_are_known(cls, texts: dict[str, str]) -> dict[str, str]:
+        for name in texts:
+            if name not in TEXT_NAMES:
+                raise ValueError(f"{name} is no text of the briefing; there are {', '.join(sorted(TEXT_NAMES))}")
+        return texts
+
 
 class Fallback(Section):
     """Where a caller goes whom nobody can serve."""
@@ -203,7 +214,7 @@ class Settings(BaseSettings):
     fallback: Fallback = Fallback()
     limits: Limits = Limits()
     log_level: Literal["debug", "info", "warning", "error"] = "info"
-    "What is logged; transcripts, full numbers and secrets are not logged at any of them but debug."
+    "What is logged. Numbers are shortened and secrets left out at every level; what people say never appears."
 
     @model_validator(mode="after")
     def _default_agent_is_known(self) -> Settings:

