@@ -79,6 +79,7 @@ class Dialogue:
         script: Script,
         *,
         waits_for_hello: bool = True,
+        hello_within: float = HELLO_WITHIN,
         read: Callable[[str], Reading] = read_intent,
         answer_within: float = ANSWER_WITHIN,
         reprompts: int = REPROMPTS,
@@ -87,6 +88,7 @@ class Dialogue:
         self.deadline: float | None = None
         self._script = script
         self._waits_for_hello = waits_for_hello
+        self._hello_within = hello_within
         self._read = read
         self._answer_within = answer_within
         self._reprompts_left = reprompts
@@ -136,7 +138,7 @@ class Dialogue:
 
     def _opened(self, now: float) -> list[Action]:
         if self._waits_for_hello:
-            self.deadline = now + HELLO_WITHIN
+            self.deadline = now + self._hello_within
             return []
         return self._brief()
 

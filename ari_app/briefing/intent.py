@@ -16,7 +16,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from functools import lru_cache
+from functools import cache
 from importlib import resources
 from typing import Any
 
@@ -28,6 +28,7 @@ LONGEST_REASON = 200
 "Characters of a decline's reason."
 
 _SYMBOL = re.compile(r"[\[\]()|]|<\w+>|[\w']+")
+_MARKS = {"[": "(?:", "(": "(?:", "]": ")?", ")": ")", "|": "|"}
 _WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*'?|\S")
 
 
@@ -46,7 +47,7 @@ class Reading:
     reason: str | None = None
     "With DECLINE: why, in the supervisor's words; None when only the refusal was said."
     bare: bool = False
-    "With ACCEPT: a lone yes or okay. It answers a question; said into a briefing it may mean \"go on\"."
+    'With ACCEPT: a lone yes or okay. It answers a question; said into a briefing it may mean "go on".'
 
 
 NOTHING = Reading(Intent.NONE)
@@ -190,7 +191,7 @@ def contains_any(words: Iterable[str], wanted: Iterable[str]) -> bool:
     return not set(words).isdisjoint(wanted)
 
 
-@lru_cache(maxsize=None)
+@cache
 def phrasebook(language: str) -> Phrasebook:
     """Loads one language's tables; raises LookupError if there are none."""
     source = resources.files("ari_app.briefing") / "phrases" / f"{language}.toml"
@@ -208,7 +209,7 @@ def compile_phrasebook(tables: Mapping[str, Any]) -> Phrasebook:
 
     accept, decline, repeat = tables["accept"], tables["decline"], tables["repeat"]
     return Phrasebook(
-        rewrites=tuple((re.compile(rf"(?<![^ ]){re.escape(old)} "), f"{new} ") for old, new in tables["rewrites"].items()),
+        rewrites=tuple(_rewrite(old, new) for old, new in tables["rewrites"].items()),
         negations=frozenset(tables["negations"]),
         doubts=frozenset(tables["doubts"]),
         accept=compiled(accept["explicit"]),
@@ -226,6 +227,10 @@ def compile_phrasebook(tables: Mapping[str, Any]) -> Phrasebook:
     )
 
 
+def _rewrite(old: str, new: str) -> tuple[re.Pattern[str], str]:
+    return re.compile(rf"(?<![^ ]){re.escape(old)} "), f"{new} "
+
+
 def to_regex(pattern: str, sets: Mapping[str, Sequence[str]]) -> str:
     """Translates the phrase notation; every word swallows the space after it."""
     pieces = []
@@ -234,7 +239,7 @@ def to_regex(pattern: str, sets: Mapping[str, Sequence[str]]) -> str:
             longest_first = sorted(sets[symbol[1:-1]], key=len, reverse=True)
             pieces.append("(?:" + "|".join(to_regex(entry, sets) for entry in longest_first) + ")")
         else:
-            pieces.append({"[": "(?:", "(": "(?:", "]": ")?", ")": ")", "|": "|"}.get(symbol) or re.escape(symbol) + " ")
+            pieces.append(_MARKS.get(symbol) or re.escape(symbol) + " ")
     return "".join(pieces)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from importlib import resources
 
 import numpy as np
@@ -89,7 +89,7 @@ def _digit_by_digit(number: str) -> str:
 
 
 _ABBREVIATIONS = frozenset(
-    "mr mrs ms dr prof st jr sr inc ltd co corp dept no nr vs etc e.g i.e a.m p.m u.s approx ext tel acct est".split()
+    "mr mrs ms dr prof st jr sr inc ltd co corp dept vs etc e.g i.e a.m p.m u.s approx ext tel acct est".split()
 )
 _END = re.compile(r"[.!?…。！？]+[\"'”’)\]]*(?=\s|$)|[。！？]")
 LONGEST_SENTENCE = 300
@@ -101,17 +101,21 @@ def sentences(text: str) -> list[str]:
     pieces, start = [], 0
     line = " ".join(text.split())
     for end in _END.finditer(line):
-        if line[end.start()] == "." and _is_abbreviation(line[start : end.start()]) and end.end() < len(line):
+        if line[end.start()] == "." and _goes_on(line[start : end.start()], line[end.end() :]):
             continue
         pieces += _short_enough(line[start : end.end()].strip())
         start = end.end()
     return pieces + _short_enough(line[start:].strip())
 
 
-def _is_abbreviation(before: str) -> bool:
+def _goes_on(before: str, after: str) -> bool:
+    """True if the period belongs to an abbreviation or an initial."""
     words = before.split()
     last = words[-1].lower().lstrip("(\"'") if words else ""
-    return last in _ABBREVIATIONS or (len(last) == 1 and last.isalpha() and last != "i")
+    if last in ("no", "nr"):
+        return after.lstrip()[:1].isdigit()
+    initial = len(last) == 1 and last.isalpha() and last != "i"
+    return bool(after) and (initial or last in _ABBREVIATIONS)
 
 
 def _short_enough(sentence: str) -> list[str]:
@@ -137,7 +141,7 @@ RECORDED = {
 "What is recorded, by name: with no voice the ears are usually gone too, so the re-prompt asks for keys."
 
 
-@lru_cache(maxsize=None)
+@cache
 def recorded(name: str, language: str = "en") -> bytes:
     """A recorded prompt as 16-bit PCM at 8 kHz; raises LookupError for a name or language that is not recorded."""
     if name not in RECORDED or not re.fullmatch(r"[a-z]{2,3}", language):

