@@ -72,19 +72,22 @@ class Ari:
         self._lab = lab
         self._arrived = asyncio.Condition()
         self._http: aiohttp.ClientSession | None = None
+        self._socket: aiohttp.ClientWebSocketResponse | None = None
         self._reader: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
         auth = aiohttp.encode_basic_auth(self._lab.username, self._lab.password)
         self._http = aiohttp.ClientSession(self._lab.ari_url, headers={"Authorization": auth})
-        socket = await self._http.ws_connect("/ari/events", params={"app": self.app})
-        self._reader = asyncio.create_task(self._read(socket))
+        self._socket = await self._http.ws_connect("/ari/events", params={"app": self.app})
+        self._reader = asyncio.create_task(self._read(self._socket))
         return self
 
     async def __aexit__(self, *_: object) -> None:
         if self._reader:
             self._reader.cancel()
             await asyncio.wait({self._reader})
+        if self._socket:
+            await self._socket.close()
         if self._http:
             await self._http.close()
 
@@ -191,7 +194,8 @@ class App:
 
     @property
     def log(self) -> str:
-        return (self.folder / "app.log").read_text()
+        file = self.folder / "app.log"
+        return file.read_text() if file.exists() else ""
 
     @property
     def url(self) -> str:
@@ -242,6 +246,21 @@ class App:
 
     async def post(self, path: str, body: Any) -> Any:
         return await self._ask("POST", path, body)
+
+    async def follow(self, transfer_id: str, after: int | None = None) -> AsyncIterator[dict[str, Any]]:
+        """The event stream of a transfer: `{"id", "event", "data"}` for each phase, until the server ends it."""
+        headers = {} if after is None else {"Last-Event-ID": str(after)}
+        url = f"{self.url}/v1/transfers/{transfer_id}/events"
+        async with aiohttp.ClientSession() as http, http.get(url, headers=headers) as response:
+            response.raise_for_status()
+            told: dict[str, Any] = {}
+            async for line in response.content:
+                name, _, value = line.decode().rstrip("\n").partition(": ")
+                if name:
+                    told[name] = json.loads(value) if name == "data" else value
+                elif told:
+                    yield told
+                    told = {}
 
     async def _ask(self, method: str, path: str, body: Any = None) -> Any:
         async with aiohttp.ClientSession() as http, http.request(method, self.url + path, json=body) as response:

@@ -16,6 +16,9 @@ from ari_app.testing.stage import App, Ari, Lab
 
 CALLER, AGENT, SUPERVISOR, FALLBACK, MUSIC = 1000, 1500, 2000, 440, 300
 "Hz: who sends what. The lab's fallback is 440 Hz, its music class `lab-music` 300 Hz."
+SECOND = 2500
+PEOPLE = (AGENT, SUPERVISOR, SECOND, FALLBACK)
+"Whom a caller can end with."
 
 SETTINGS = """
 [agents.front-desk]
@@ -63,6 +66,10 @@ def lab(tmp_path_factory):
     asyncio.run(lab.down())
 
 
+def _as_pure(tone):
+    return {f"tone {tone}", "silence"}
+
+
 class Stage:
     """One story's people. `caller` talks to `agent` after `talking()`."""
 
@@ -75,14 +82,14 @@ class Stage:
         self.caller = self.agent = self.supervisor = self.second = None
         self.channel = self.call_id = ""
 
-    async def set(self, *, supervisor=None, second=None, agent=None, start=True, more=""):
+    async def set(self, *, supervisor=None, second=None, agent=None, start=True, more="", environment=None):
         """Phones on hooks, the app running. Behaviours are of `ari_app.testing.phone`."""
         enter = self.people.enter_async_context
         self.agent = await enter(Phone.listener(tone=AGENT, name="agent", behaviour=agent or Answer()))
         self.supervisor = await enter(
             Phone.listener(tone=SUPERVISOR, name="supervisor", behaviour=supervisor or Answer())
         )
-        self.second = await enter(Phone.listener(tone=2500, name="second", behaviour=second or Answer()))
+        self.second = await enter(Phone.listener(tone=SECOND, name="second", behaviour=second or Answer()))
         self.ari = await enter(Ari(self.lab, "agent-app"))
         self.app = App(
             self.lab,
@@ -93,6 +100,7 @@ class Stage:
                 second=f"PJSIP/lab/sip:{{to}}@127.0.0.1:{self.second.sipp.port}",
                 more=more,
             ),
+            dict(environment or {}),
         )
         if start:
             await self.app.start()
@@ -168,11 +176,113 @@ class Stage:
                 raise AssertionError(f"still in Asterisk: {names}\n{self.app.log[-2000:]}")
             await asyncio.sleep(0.05)
 
+    async def asterisk_has(self, *, channels, bridges, within=5.0):
+        """Exactly so many: 5 s is what a new life of the app has to clear away what the old one left."""
+        give_up = time.monotonic() + within
+        while True:
+            there = await self.ari.call("GET", "channels"), await self.ari.call("GET", "bridges")
+            if tuple(map(len, there)) == (channels, bridges):
+                return
+            if time.monotonic() > give_up:
+                names = [thing.get("name") or thing["id"] for things in there for thing in things]
+                raise AssertionError(f"not {channels} channels and {bridges} bridges, but {names}")
+            await asyncio.sleep(0.05)
+
+    async def listens_again(self):
+        """The agent's own application, after Asterisk was restarted; what it had heard stays known."""
+        heard = self.ari.events
+        self.ari = await self.people.enter_async_context(Ari(self.lab, "agent-app"))
+        self.ari.events[:0] = heard
+
+    async def not_ready(self, within=5.0):
+        """Waits until the app says so itself. Returns what it says."""
+        give_up = time.monotonic() + within
+        while (answer := await self.app.get("/readyz"))["status"] != 503:
+            assert time.monotonic() < give_up, f"still ready: {answer}"
+            await asyncio.sleep(0.02)
+        return answer["body"]
+
+    async def killed_and_back(self):
+        """kill -9, and the same app again with the same journal. Returns for how many seconds there was none."""
+        killed = time.monotonic()
+        await self.app.kill()
+        await self.app.start()
+        return time.monotonic() - killed
+
+    async def told_without_holes(self, transfer_id=None):
+        """The whole transfer as HTTP tells it: phases 1, 2, 3 … to one end. Returns their names."""
+        transfer_id = transfer_id or self.ari.phases[0]["transfer_id"]
+        async with asyncio.timeout(15):
+            told = [event["data"] async for event in self.app.follow(transfer_id)]
+        names = [phase["phase"] for phase in told]
+        assert [phase["sequence"] for phase in told] == list(range(1, len(told) + 1)), names
+        ends = [name for name in names if name in ("transfer_complete", "transfer_cancelled", "transfer_failed")]
+        assert ends == names[-1:], names
+        view = (await self.app.get(f"/v1/transfers/{transfer_id}"))["body"]
+        assert (view["phase"], view["result"]) == (names[-1], told[-1]["data"]["result"])
+        return names
+
+    def caller_had_company(self, since=None, *, longest=1.0):
+        """Music or a human throughout, from `since` or the first of it."""
+        company = {f"{tone}" for tone in (AGENT, MUSIC, SUPERVISOR, FALLBACK, 2500)}
+        last = None
+        for span in self.caller.heard.spans(since):
+            if company & set(span.label.removeprefix("tone ").split("+")):
+                lonely = span.start - (last or span.start)
+                assert lonely <= longest, "; ".join(map(str, self.caller.heard.spans(since)))
+                last = span.end
+        assert last and (self.caller.call.over or time.monotonic() - last <= longest), "nobody is there at the end"
+
     async def everybody_hangs_up(self):
         for phone in (self.caller, self.agent, self.supervisor, self.second):
             for call in phone.calls if phone else ():
                 if not call.over:
                     await call.hang_up()
+
+    def request(self, rule="rr_one", to="2001", **variables):
+        """The same request as an HTTP body."""
+        destination = {"routing_rule_id": rule, "sip_call_to": to}
+        return {"channel": self.channel, "reply_to": "agent-app", "destination": destination, **variables}
+
+    def clock(self):
+        """The clock of phases, reports and packets."""
+        return time.monotonic()
+
+    async def pause(self, seconds):
+        """Sound flows meanwhile."""
+        await asyncio.sleep(seconds)
+
+    async def cancel(self, reason="the caller thought better of it"):
+        """The agent takes the request back by ARI user event."""
+        await self.ari.tell("WarmTransferCancel", self.channel, {"reason": reason})
+
+    def invites(self, *phones):
+        """The INVITEs that began a call at these phones, or at both supervisors'; no repetitions of UDP's sake."""
+        heard = [m for phone in phones or (self.supervisor, self.second) for m in phone.messages if not m.sent]
+        first = [m for m in heard if m.first_line.startswith("INVITE") and ";tag=" not in m.headers["to"]]
+        return sorted({m.call_id for m in first})
+
+    def spoken(self, call, since, until=None):
+        """Seconds of sound at a supervisor's ear before the join: only the app can have made it."""
+        return 0.02 * sum(call.heard.sound(packet).kind != "silence" for packet in call.heard.audio(since, until))
+
+    def only_heard(self, heard, tone, since, until=None):
+        """Silence aside. Two frames of anything are the click of a move between bridges, and not a word."""
+        strange = [sound for p in heard.audio(since, until) if str(sound := heard.sound(p)) not in _as_pure(tone)]
+        assert len(strange) <= 2, "; ".join(map(str, heard.spans(since, until)))
+
+    def nothing_leaked(self, *, accepted=None):
+        """Since the hold the caller has heard music and then one human, no word of a briefing and no key; the agent
+        not the caller before they met again; no supervisor the caller before `accepted`, the moment of the key."""
+        heard = self.caller.heard
+        held = heard.first(MUSIC).at
+        met, tone = min((packet.at, t) for t in PEOPLE if (packet := heard.first(t, held)))
+        self.only_heard(heard, MUSIC, since=held, until=met - 0.001)
+        self.only_heard(heard, tone, since=met)
+        assert heard.events() == [], "a key leaked to the caller"
+        self.agent.heard.assert_never_heard(CALLER, since=held, until=met - 0.1 if tone == AGENT else None)
+        for call in (*self.supervisor.calls, *self.second.calls):
+            call.heard.assert_never_heard(CALLER, until=accepted)
 
     def supervisor_heard_nothing_of(self, tone=CALLER, until=None):
         for call in self.supervisor.calls:
