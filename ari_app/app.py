@@ -16,7 +16,7 @@ import structlog
 from ari_app.ari.client import AriClient
 from ari_app.ari.link import AriLink
 from ari_app.ari.translate import Translator
-from ari_app.briefing.engines import engines, warm
+from ari_app.briefing.engines import Engines
 from ari_app.briefing.session import VoiceBriefer
 from ari_app.checks import require_available
 from ari_app.config import AgentSettings, Settings
@@ -46,27 +46,33 @@ FLUSH = 2.0
 async def run(settings: Settings) -> None:
     """Serves until SIGTERM or SIGINT. Raises SettingsError, JournalError before anything is touched."""
     require_available(settings)
-    listener = listen(settings.http.host, settings.http.port)
-    journal = await SqlJournal.open(settings.journal.url)
-    await asyncio.to_thread(warm, settings.briefing.values())
-    try:
-        await journal.purge(time.time() - settings.journal.keep_days * 86_400)
-        asterisk = settings.asterisk
-        password = asterisk.password.get_secret_value()
-        async with AriClient(asterisk.url, asterisk.username, password, asterisk.app) as client:
-            await _serve(settings, journal, client, listener)
-    finally:
-        await journal.close()
+    with listen(settings.http.host, settings.http.port) as listener:
+        journal = await SqlJournal.open(settings.journal.url)
+        try:
+            await _serve(settings, journal, listener)
+        finally:
+            await journal.close()
 
 
-async def _serve(settings: Settings, journal: SqlJournal, client: AriClient, listener: socket.socket) -> None:
+async def _serve(settings: Settings, journal: SqlJournal, listener: socket.socket) -> None:
+    engines = Engines(settings.briefing)
+    await engines.warm()
+    await journal.purge(time.time() - settings.journal.keep_days * 86_400)
+    asterisk = settings.asterisk
+    async with AriClient(asterisk.url, asterisk.username, asterisk.password.get_secret_value(), asterisk.app) as client:
+        await _run(settings, journal, client, listener, engines)
+
+
+async def _run(
+    settings: Settings, journal: SqlJournal, client: AriClient, listener: socket.socket, engines: Engines
+) -> None:
     clock, metrics = SystemClock(), Metrics()
     ari = CountedAri(client, metrics, settings.asterisk.request_timeout)
     publisher = Publisher(ari, metrics.phase)
     briefer = VoiceBriefer(
         ari,
         settings.asterisk.url.replace("http", "ws", 1),
-        lambda profile: engines(settings.briefing[profile]),
+        engines,
         app=settings.asterisk.app,
     )
     desk = Desk(

@@ -195,7 +195,8 @@ def _snapshot(info: Reply, channels: Reply, bridges: Reply, application: Reply) 
     # that list too. (A leg that we originated and moved to another app would be as well; we move callers only.)
     subscribed = application.body["channel_ids"] if application.ok else ()
     in_stasis = {c["id"] for c in channels.body if c["dialplan"]["app_name"] == "Stasis"}
-    followed = {b["id"] for b in bridges.body}.intersection(application.body.get("bridge_ids", ()) if application.ok else ())
+    subscribed_bridges = application.body.get("bridge_ids", ()) if application.ok else ()
+    followed = {b["id"] for b in bridges.body}.intersection(subscribed_bridges)
     return Snapshot(
         started=info.body["status"]["startup_time"],
         channels={c["id"]: ChannelFacts(c["id"], c["state"], c["name"]) for c in channels.body},

@@ -28,6 +28,7 @@ OVERSIZED = 1_000_000
 "Characters. No event of ours comes near; a longer frame is not even parsed."
 STEADY = 5.0
 "Seconds of connection after which the next loss counts as the first."
+CANCELLED = "cancelled"
 REPLACED = "another connection has taken the application"
 STAND_BACK = 10.0
 """Seconds of silence after another connection took our application's name.
@@ -83,7 +84,7 @@ class AriLink:
             snapshot = await self._client.snapshot()
             began = asyncio.get_running_loop().time()
             self._connect(snapshot)
-            reason = "cancelled"
+            reason = CANCELLED
             try:
                 reason = await self._read(socket)
             finally:
@@ -143,8 +144,8 @@ class AriLink:
 
     def _disconnect(self, reason: str) -> None:
         self.connected = False
-        log.warning("connection to Asterisk lost", reason=reason)
-        self._on_disconnected(reason)
+        if reason != CANCELLED:
+            self._on_disconnected(reason)
 
     def _complain(self, reason: str) -> None:
         """Once for each reason, not once for each attempt."""

@@ -11,9 +11,9 @@ import asyncio
 import contextlib
 import re
 import struct
-from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from subprocess import DEVNULL, PIPE, Popen
 
 import numpy as np
 import soxr  # type: ignore[import-untyped]
@@ -24,6 +24,8 @@ PROGRAM = "espeak-ng"
 CHUNK = 4096
 "Bytes read at once at most: 93 ms of speech; espeak-ng writes in pieces of this size."
 LONGEST_HEADER = 4096
+PIPE_HOLDS = 60_000
+"Bytes of text that are written without waiting for the reader (Linux pipes hold 65,536)."
 _UNSPEAKABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\[\]{}<>\\\ud800-\udfff]+")
 _VOICE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_+-]*")
 
@@ -56,28 +58,42 @@ class Espeak:
             return
         process = await self._start()
         try:
-            await _write(process, spoken)
+            _give(process, spoken)
+            reader, pipe = await _reader_of(process)
+        except BaseException:
+            await _end(process)
+            raise
+        try:
             resampler: soxr.ResampleStream | None = None
-            async for rate, pcm in self._pcm(process):
+            async for rate, pcm in self._pcm(reader):
                 if rate != self.rate and resampler is None:
                     resampler = soxr.ResampleStream(rate, self.rate, 1, dtype="int16")
                 yield pcm if resampler is None else _resampled(resampler, pcm)
-            if await process.wait() != 0:
+            if await asyncio.to_thread(process.wait) != 0:
                 raise ProviderError("espeak-ng failed; is the voice installed?", retryable=False)
         finally:
+            pipe.close()
             await _end(process)
 
-    async def _start(self) -> Process:
+    async def _start(self) -> Popen[bytes]:
+        """In a thread: the event loop's own way to start a program may take 15 ms, in which all calls stand still."""
+        starting = asyncio.ensure_future(
+            asyncio.to_thread(Popen, self._command, stdin=PIPE, stdout=PIPE, stderr=DEVNULL)
+        )
         try:
-            return await asyncio.create_subprocess_exec(*self._command, stdin=PIPE, stdout=PIPE, stderr=DEVNULL)
+            return await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            await asyncio.wait({starting})
+            await _end(starting.result())
+            raise
         except OSError as error:
             raise ProviderError(f"{self._command[0]} can't be started: {error.strerror}", retryable=False) from error
 
-    async def _pcm(self, process: Process) -> AsyncIterator[tuple[int, bytes]]:
+    async def _pcm(self, reader: asyncio.StreamReader) -> AsyncIterator[tuple[int, bytes]]:
         """Yields whole samples with their rate; nothing if the program died before the header."""
         held = b""
         header: WavHeader | None = None
-        while chunk := await self._read(process):
+        while chunk := await self._read(reader):
             held += chunk
             if header is None:
                 header = parse_wav_header(held)
@@ -89,11 +105,10 @@ class Espeak:
                 yield header.rate, held[:whole]
                 held = held[whole:]
 
-    async def _read(self, process: Process) -> bytes:
-        assert process.stdout is not None
+    async def _read(self, reader: asyncio.StreamReader) -> bytes:
         try:
             async with asyncio.timeout(self._stall_timeout):
-                return await process.stdout.read(CHUNK)
+                return await reader.read(CHUNK)
         except TimeoutError:
             raise ProviderError("espeak-ng fell silent") from None
 
@@ -140,17 +155,25 @@ def _resampled(resampler: soxr.ResampleStream, pcm: bytes) -> bytes:
     return out
 
 
-async def _write(process: Process, text: str) -> None:
-    """A program that died at once is judged by its exit status, not by its pipe."""
+def _give(process: Popen[bytes], text: str) -> None:
+    """The text, which the pipe holds whole. A program that died at once is judged by its exit status."""
     assert process.stdin is not None
-    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-        process.stdin.write(text.encode("utf-8"))
-        await process.stdin.drain()
-    process.stdin.close()
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError), process.stdin as pipe:
+        pipe.write(text.encode("utf-8")[:PIPE_HOLDS])
 
 
-async def _end(process: Process) -> None:
+async def _reader_of(process: Popen[bytes]) -> tuple[asyncio.StreamReader, asyncio.ReadTransport]:
+    reader = asyncio.StreamReader()
+    loop = asyncio.get_running_loop()
+    pipe, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), process.stdout)
+    return reader, pipe
+
+
+async def _end(process: Popen[bytes]) -> None:
     with contextlib.suppress(ProcessLookupError):
         if process.returncode is None:
             process.kill()
-    await process.wait()
+    await asyncio.shield(asyncio.to_thread(process.wait))
+    for pipe in (process.stdin, process.stdout):
+        if pipe:
+            pipe.close()

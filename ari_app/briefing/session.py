@@ -27,7 +27,7 @@ from ari_app.errors import ProviderError
 from ari_app.media.channel import MediaChannel, Opener
 from ari_app.media.session import MediaLost
 from ari_app.runtime.ports import Ari, Tell
-from ari_app.transfer.events import BriefingFailed, SummaryReady
+from ari_app.transfer.events import BriefingFailed, MediaOut, SummaryReady
 from ari_app.transfer.model import Attempt, Call, Request, Transfer, Turn
 
 log = structlog.get_logger(__name__)
@@ -139,13 +139,12 @@ class VoiceBriefing:
                 await channel.seat(room_id)
             async with beside(self._bring_summary(talk)):
                 await talk.run(session)
-        except MediaLost as lost:
-            self._fail(talk, str(lost))
-        except TimeoutError:
-            self._fail(talk, "the media channel did not open in time")
+        except (MediaLost, TimeoutError) as lost:
+            log.warning("briefing line lost", media_id=media_id, reason=str(lost) or "did not open in time")
+            self._end(talk, MediaOut(media_id))
         except Exception:
             log.exception("briefing broke", media_id=media_id)
-            self._fail(talk, "internal error")
+            self._end(talk, BriefingFailed(media_id, "internal error"))
         finally:
             talk.has_left.set()
             if not talk.is_handed_over:
@@ -218,10 +217,9 @@ class VoiceBriefing:
         talk.leave(hand_over=hand_over)
         return talk
 
-    def _fail(self, talk: Talk, reason: str) -> None:
+    def _end(self, talk: Talk, event: MediaOut | BriefingFailed) -> None:
         if not talk.is_over:
-            log.warning("briefing failed", media_id=talk.media_id, reason=reason)
-            self._tell(BriefingFailed(talk.media_id, reason))
+            self._tell(event)
 
     # Media channels
 

@@ -25,7 +25,7 @@ _IDLE: dict[int, list[Any]] = {}
 
 
 class SileroVoiceActivity:
-    """VoiceActivity for one call; costs a quarter of a percent of a core."""
+    """VoiceActivity for one call; costs about half a percent of a core."""
 
     def __init__(
         self,

@@ -37,13 +37,14 @@ from ari_app.transfer.events import (
     BriefingExhausted,
     BriefingFailed,
     BriefingStarted,
+    Event,
+    MediaOut,
 )
 
 log = structlog.get_logger(__name__)
 
 MARK_GRACE = 2.0
 "Seconds after the reckoned end of the sound when a mark that has not come is taken for reached."
-LOST = "the media channel was lost"
 
 
 class Talk:
@@ -106,7 +107,7 @@ class Talk:
     async def _listen(self, session: MediaSession) -> None:
         async for pcm in session.audio():
             await self._ears.hear(pcm, self._happened.put_nowait)
-        self._fail(LOST)
+        self._lose()
 
     async def _converse(self, session: MediaSession, tasks: asyncio.TaskGroup) -> None:
         event: Happening | None = LineOpened()
@@ -147,7 +148,12 @@ class Talk:
             case GiveUp():
                 self._decide(BriefingExhausted(self.media_id))
 
-    def _decide(self, decision: BriefingAccepted | BriefingDeclined | BriefingExhausted | BriefingFailed) -> None:
+    def _lose(self) -> None:
+        """The line broke: the briefing may begin again on another one."""
+        self._decide(MediaOut(self.media_id))
+        self._happened.put_nowait(None)
+
+    def _decide(self, decision: Event) -> None:
         if not self.is_over:
             self.is_over = True
             log.info("briefing decided", media_id=self.media_id, decision=type(decision).__name__)
@@ -164,7 +170,7 @@ class Talk:
         try:
             await session.flush()
         except MediaLost:
-            self._fail(LOST)
+            self._lose()
 
     def _stop_speaking(self) -> None:
         if self._speaker is not None:
@@ -181,7 +187,7 @@ class Talk:
         except Speechless as error:
             self._fail(str(error))
         except MediaLost:
-            self._fail(LOST)
+            self._lose()
 
     async def _say(self, say: Say, session: MediaSession) -> None:
         async for pcm in self._voice.say(self._wording(say.line)):

@@ -79,7 +79,7 @@ class DeskControl:
     def _live(self, call_ref: str) -> Runner:
         runner = self._desk.find(call_ref)
         if runner is None:
-            raise RequestRefused("no live call with this call_id or channel", key="call_id", status=404)
+            raise RequestRefused("no live call with this call_id or channel", status=404)
         return runner
 
     async def calls(self, limit: int) -> list[dict[str, Any]]:

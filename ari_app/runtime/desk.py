@@ -109,6 +109,7 @@ class Desk:
             self._ari,
             self._briefer,
             runner.tell,
+            beside=runner.beside,
             app=policy.app,
             lease=policy.lease,
             talk_lease=policy.talk_lease,

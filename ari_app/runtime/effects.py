@@ -7,6 +7,7 @@ is asked once more; an originate never is.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Coroutine
 from functools import singledispatchmethod
 from typing import Any
 
@@ -23,6 +24,8 @@ LEAVING = (400, 422)
 "Asterisk 22 on adding a channel that is gone, or no longer ours: its own end is told by an event."
 RELEASE_PAUSES = (0.1, 0.3, 1.0, 2.0)
 "Seconds between tries to release what Asterisk does not answer for."
+AGAIN = 0.2
+"Seconds between two looks whether Asterisk answers again."
 STOP = 1.0
 "Seconds the briefing has to fall silent before its channel is hung up under it."
 FAREWELL = 5.0
@@ -32,8 +35,20 @@ FAREWELL = 5.0
 class Effects:
     """The hands of one call."""
 
-    def __init__(self, ari: Ari, briefer: Briefer, tell: Tell, *, app: str, lease: float, talk_lease: float) -> None:
+    def __init__(
+        self,
+        ari: Ari,
+        briefer: Briefer,
+        tell: Tell,
+        *,
+        beside: Callable[[Coroutine[Any, Any, None]], None],
+        app: str,
+        lease: float,
+        talk_lease: float,
+    ) -> None:
+        """`beside` runs something beside the commands, for as long as the call lives."""
         self._ari = ari
+        self._beside = beside
         self._briefer = briefer
         self._tell = tell
         self._app = app
@@ -128,6 +143,8 @@ class Effects:
 
     @_do.register
     async def _(self, do: cmd.HandBack) -> None:
+        await self._ari.call("channels.stopMoh", channelId=do.caller)
+        await self._set_lease(do.caller, 0)
         reply = await self._ari.call("channels.move", channelId=do.caller, app=do.app, appArgs=do.args)
         if reply.gone:
             self._tell(ev.CallerLeft())
@@ -205,7 +222,13 @@ class Effects:
         await self._require_briefing().prepare()
 
     @_do.register
+    async def _(self, do: cmd.WarmBriefing) -> None:
+        await self._require_briefing().warm(do.media_id)
+
+    @_do.register
     async def _(self, do: cmd.StartBriefing) -> None:
+        if do.again:
+            await self._until_asterisk_answers()
         await self._require_briefing().brief(do.attempt, do.room_id, do.media_id)
 
     @_do.register
@@ -241,6 +264,13 @@ class Effects:
             raise AssertionError("a briefing command without a transfer in flight")
         return self._briefing
 
+    async def _until_asterisk_answers(self) -> None:
+        """A line that broke with the whole connection is of no use before that is back."""
+        while True:
+            if (await self._ari.call("asterisk.ping")).fate is not Fate.UNKNOWN:
+                return
+            await asyncio.sleep(AGAIN)
+
     # Clearing away
 
     @_do.register
@@ -254,15 +284,22 @@ class Effects:
         await self._release("channels.hangup", owned.id, channelId=owned.id)
 
     async def _release(self, operation: str, id: str, **parameters: Any) -> None:
-        """Until Asterisk has answered for it. What it never answers for is swept after the next connection."""
-        for pause in (*RELEASE_PAUSES, None):
+        """Once in its turn; when Asterisk does not answer, again beside the other commands: a caller who is waiting
+        to be moved does not wait for what is being cleared away."""
+        if (await self._ari.call(operation, **parameters)).fate is Fate.UNKNOWN:
+            self._beside(self._release_later(operation, id, **parameters))
+        else:
+            self._tell(ev.Released(id))
+
+    async def _release_later(self, operation: str, id: str, **parameters: Any) -> None:
+        """What Asterisk never answers for is swept after the next connection."""
+        for pause in RELEASE_PAUSES:
+            await asyncio.sleep(pause)
             reply = await self._ari.call(operation, **parameters)
             if reply.fate is not Fate.UNKNOWN:
                 break
-            if pause is None:
-                log.warning("not released", id=id, why=reply.message)
-            else:
-                await asyncio.sleep(pause)
+        else:
+            log.warning("not released", id=id, why=reply.message)
         self._tell(ev.Released(id))
 
     # Asking
@@ -286,7 +323,7 @@ class Effects:
         return reply
 
 
-SIDE_BY_SIDE = (cmd.PrepareBriefing, cmd.StartBriefing, cmd.Dismiss)
+SIDE_BY_SIDE = (cmd.PrepareBriefing, cmd.WarmBriefing, cmd.StartBriefing, cmd.Dismiss)
 "Commands that take as long as people talk: they run beside the others, not in their order."
 
 

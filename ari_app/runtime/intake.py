@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,10 +18,9 @@ from ari_app.runtime.desk import Desk
 from ari_app.runtime.ports import Clock, Publisher
 from ari_app.runtime.runner import Runner
 from ari_app.transfer import events as ev
-from ari_app.transfer.model import Call, Outcome, Request, Route, State
+from ari_app.transfer.model import Call, Outcome, Request, Route, State, Turn
 from ari_app.transfer.routing import NotAllowed, Rule, Wanted, route
 from ari_app.wire import (
-    ChatMessage,
     Destination,
     WarmTransferCancel,
     WarmTransferRequest,
@@ -86,7 +85,7 @@ class Intake:
         self, call_id: str | None, transfer_id: str, variables: Mapping[str, Any], refused: RequestRefused
     ) -> None:
         outcome = Outcome.CONGESTION if isinstance(refused, Congested) else Outcome.REFUSED
-        log.warning("request refused", call_id=call_id, key=refused.key, status=refused.status)
+        log.warning("request refused", call_id=call_id, why=str(refused), status=refused.status)
         payload = views.refused_payload(transfer_id, call_id, dict(variables), outcome, str(refused), self._clock.now())
         reply_to = variables.get("reply_to")
         self._publisher.publish(payload, reply_to=reply_to if isinstance(reply_to, str) else None)
@@ -98,7 +97,7 @@ class Intake:
                 raise RequestRefused("names no channel of a call here; send source=channel:<id>", key="source")
             action(runner, variables)
         except RequestRefused as refused:
-            log.warning("user event refused", name=name, key=refused.key)
+            log.warning("user event refused", name=name, why=str(refused))
 
     def _add_transcript(self, runner: Runner, variables: Mapping[str, Any]) -> None:
         runner.tell(self.transcript(runner, variables))
@@ -121,7 +120,7 @@ class Intake:
         request = self._request(asked)
         self._check_room(runner.call, request.routes)
         turns = tuple(message.turn() for message in asked.chat_history)
-        self._check_size(runner.call, asked.chat_history)
+        self._check_size(runner.call.conversation, turns)
         return ev.TransferRequested(transfer_id, request, turns), None
 
     def _request(self, asked: WarmTransferRequest) -> Request:
@@ -173,18 +172,18 @@ class Intake:
             if self._desk.legs_over(wanted.rule) >= limit:
                 raise Congested(f"congestion: rule {wanted.rule} carries {limit} supervisors already", status=503)
 
-    def _check_size(self, call: Call, messages: list[ChatMessage]) -> None:
-        held = sum(len(turn.content.encode()) for turn in call.conversation)
-        added = sum(len(message.model_dump_json().encode()) for message in messages)
+    def _check_size(self, kept: Sequence[Turn], turns: Sequence[Turn]) -> None:
+        held = sum(len(turn.content.encode()) + len(turn.tool_calls or "") for turn in kept)
+        added = sum(len(turn.content.encode()) + len(turn.tool_calls or "") for turn in turns)
         if held + added > self._rules.transcript_bytes:
             raise RequestRefused(f"more than {self._rules.transcript_bytes} bytes of conversation", key="chat_history")
 
     def transcript(self, runner: Runner, variables: Mapping[str, Any]) -> ev.TranscriptAdded:
         """Raises RequestRefused."""
         asked = parse(WarmTransferTranscript, variables)
-        if not asked.replace:
-            self._check_size(runner.call, asked.turns)
-        return ev.TranscriptAdded(tuple(message.turn() for message in asked.turns), asked.replace)
+        turns = tuple(message.turn() for message in asked.turns)
+        self._check_size(() if asked.replace else runner.call.conversation, turns)
+        return ev.TranscriptAdded(turns, asked.replace)
 
 
 def new_transfer_id() -> str:

@@ -113,11 +113,14 @@ class Briefing(Protocol):
     async def prepare(self) -> None:
         """Makes the summary and the first speech, while it rings. Tells SummaryReady exactly once."""
 
+    async def warm(self, media_id: str) -> None:
+        """Opens the media channel `media_id` while it still rings, for `brief`. Tells MediaOut when it can't."""
+
     async def brief(self, attempt: Attempt, room_id: str, media_id: str) -> None:
         """Opens the media channel `media_id` in the room and talks until a decision, then returns.
 
         Tells BriefingStarted with the first audio, then one of BriefingAccepted, BriefingDeclined,
-        VoicemailDetected, BriefingExhausted or BriefingFailed."""
+        VoicemailDetected, BriefingExhausted or BriefingFailed; or MediaOut when the line broke."""
 
     def press(self, digit: str) -> None:
         """A key of the supervisor that the call itself does not decide by."""

@@ -7,8 +7,9 @@ their results come back as events.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import structlog
 
@@ -22,6 +23,10 @@ from ari_app.transfer.model import Call, State, Transfer
 from ari_app.transfer.turn import Told
 
 log = structlog.get_logger(__name__)
+
+
+JOURNAL_AGAIN = 1.0
+"Seconds between two tries to write what the journal did not take."
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,8 @@ class Runner:
         self._mailbox: asyncio.Queue[Mail] = asyncio.Queue()
         self._lane: asyncio.Queue[tuple[Command, Call]] = asyncio.Queue()
         self._unwritten: list[tuple[Step, Call]] = []
+        self._tasks: asyncio.TaskGroup | None = None
+        self._running: set[asyncio.Task[None]] = set()
 
     def tell(self, event: Event) -> None:
         self._mailbox.put_nowait(Mail(event))
@@ -76,11 +83,23 @@ class Runner:
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as tasks:
-            lane = tasks.create_task(self._run_lane(tasks))
-            while self.call.state is not State.CLOSED:
-                await self._take(await self._next())
-            lane.cancel()
+            self._tasks = tasks
+            self.beside(self._run_lane())
+            try:
+                while self.call.state is not State.CLOSED:
+                    await self._take(await self._next())
+            finally:
+                for task in self._running:
+                    task.cancel()
         self._refuse_late_mail()
+
+    def beside(self, work: Coroutine[Any, Any, None]) -> None:
+        """Runs something for as long as the call lives."""
+        if self._tasks is None:
+            raise AssertionError("the call is not running")
+        task = self._tasks.create_task(work)
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
 
     async def _next(self) -> Mail:
         deadline = self.call.deadline
@@ -92,6 +111,9 @@ class Runner:
 
     async def _take(self, mail: Mail) -> None:
         now = self._clock.now()
+        if isinstance(mail.event, DeadlinePassed):
+            # timers may fire a millisecond early, and a deadline that has passed is never still to come
+            now = max(now, mail.event.at)
         step = machine.step(self.call, mail.event, now)
         if step.noted:
             log.debug("noted", call_id=self.call.call_id, state=self.call.state, happened=type(mail.event).__name__)
@@ -115,24 +137,37 @@ class Runner:
         self.told.extend(told)
 
     async def _write(self, step: Step, call: Call) -> None:
-        """A journal that can't be written costs the recovery, never the caller: the call goes on, steps are kept."""
+        """A journal that can't be written costs the recovery, never the caller: after the first failure nobody waits
+        for it, and what is missing is written when it can be."""
         self._unwritten.append((step, call))
-        while self._unwritten:
-            try:
-                await self._journal.append(self._unwritten[0][0], call=self._unwritten[0][1])
-            except JournalError as error:
-                log.error("journal not written", call_id=call.call_id, why=str(error), waiting=len(self._unwritten))
-                return
-            self._unwritten.pop(0)
+        if len(self._unwritten) == 1 and not await self._catch_up():
+            self.beside(self._catch_up_later())
 
-    async def _run_lane(self, tasks: asyncio.TaskGroup) -> None:
+    async def _catch_up(self) -> bool:
+        while self._unwritten:
+            step, call = self._unwritten[0]
+            try:
+                await self._journal.append(step, call=call)
+            except JournalError as error:
+                log.error("journal not written", call_id=step.call_id, why=str(error), waiting=len(self._unwritten))
+                return False
+            self._unwritten.pop(0)
+        return True
+
+    async def _catch_up_later(self) -> None:
+        while True:
+            await asyncio.sleep(JOURNAL_AGAIN)
+            if await self._catch_up():
+                return
+
+    async def _run_lane(self) -> None:
         effects = self.effects
         if effects is None:
             raise AssertionError("a runner needs its effects before it runs")
         while True:
             command, call = await self._lane.get()
             if isinstance(command, SIDE_BY_SIDE):
-                tasks.create_task(effects.run(command, call))
+                self.beside(effects.run(command, call))
             else:
                 await effects.run(command, call)
 

@@ -80,6 +80,9 @@ class StringBriefing:
     async def prepare(self) -> None:
         self.tell(ev.SummaryReady("They want a refund.", "extractive", 0.0))
 
+    async def warm(self, media_id: str) -> None:
+        self.done.append(f"warm {media_id}")
+
     async def brief(self, attempt: Attempt, room_id: str, media_id: str) -> None:
         self.media_id = media_id
         self.done.append(f"brief {media_id}")

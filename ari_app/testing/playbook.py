@@ -26,7 +26,7 @@ from ari_app.transfer.turn import Told
 
 CALL, TRANSFER = "call_1", "tr_1"
 CALLER, AGENT = "1700000000.1", ids.agent_leg(CALL)
-TALK, ROOM = ids.talk_bridge(CALL), ids.room(TRANSFER)
+TALK, ROOM, ROOM_2 = ids.talk_bridge(CALL), ids.room(TRANSFER, 1), ids.room(TRANSFER, 2)
 SUPERVISOR, SECOND = ids.supervisor_leg(TRANSFER, 1), ids.supervisor_leg(TRANSFER, 2)
 MEDIA, MEDIA_2 = ids.media(TRANSFER, 1), ids.media(TRANSFER, 2)
 

@@ -92,12 +92,21 @@ class PrepareBriefing(Command):
 
 
 @dataclass(frozen=True)
+class WarmBriefing(Command):
+    """The assistant's line is opened before anybody answers. → MediaOut when it can't be"""
+
+    media_id: str
+
+
+@dataclass(frozen=True)
 class StartBriefing(Command):
-    """→ BriefingStarted and one decision"""
+    """→ BriefingStarted and one decision, or MediaOut when the line breaks"""
 
     attempt: Attempt
     room_id: str
     media_id: str
+    again: bool = False
+    "The line broke: wait until Asterisk answers before another one is tried."
 
 
 @dataclass(frozen=True)

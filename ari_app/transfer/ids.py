@@ -17,8 +17,9 @@ def talk_bridge(call_id: str) -> str:
     return f"{PREFIX}{call_id}-talk"
 
 
-def room(transfer_id: str) -> str:
-    return f"{PREFIX}{transfer_id}-room"
+def room(transfer_id: str, attempt: int) -> str:
+    """One for each attempt: a supervisor who is being thanked must not meet the next one, nor the caller (G4)."""
+    return f"{PREFIX}{transfer_id}-room-{attempt}"
 
 
 def supervisor_leg(transfer_id: str, attempt: int) -> str:

@@ -20,6 +20,8 @@ from ari_app.transfer.events import (
     BriefingStarted,
     DeadlinePassed,
     Event,
+    RoomFailed,
+    RoomOpened,
     SupervisorAnswered,
     SupervisorDialed,
     SupervisorFailed,
@@ -83,6 +85,8 @@ def is_stale(call: Call, event: Event) -> bool:
             return event.at != call.deadline
         case TransferRequested():
             return event.request.request_id in dict(call.requests)
+        case RoomOpened() | RoomFailed():
+            return attempt is None or event.room_id != attempt.room_id
         case AgentAnswered() | AgentLeft():
             return call.agent is None or event.channel_id != call.agent.channel_id
         case _ if isinstance(event, _OF_SUPERVISOR):

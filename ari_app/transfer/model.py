@@ -224,7 +224,9 @@ class Attempt:
     number: int
     route: Route
     channel_id: str
+    room_id: str
     started_at: float
+    room_open: bool = False
     dialed: bool = False
     ringing: bool = False
     answered_at: float | None = None
@@ -233,6 +235,8 @@ class Attempt:
     briefing_started: bool = False
     media_id: str | None = None
     media_out: bool = True
+    is_dismissed: bool = False
+    "Is being told goodbye, beside everything else."
     outcome: Outcome | None = None
     sip_code: int | None = None
     cause: int | None = None
@@ -248,9 +252,7 @@ class Transfer:
     started_at: float
     join_deadline: float
     "No new supervisor is rung after this time."
-    room_id: str
     attempts: tuple[Attempt, ...] = ()
-    room_open: bool = False
     held: bool = False
     caller_seated: bool = False
     "The caller is in the room, confirmed by Asterisk."
@@ -272,6 +274,11 @@ class Transfer:
     @property
     def attempt(self) -> Attempt | None:
         return self.attempts[-1] if self.attempts else None
+
+    @property
+    def room_id(self) -> str:
+        """The room of the supervisor who is rung or talked to now."""
+        return self.attempts[-1].room_id if self.attempts else ""
 
     @property
     def is_over(self) -> bool:

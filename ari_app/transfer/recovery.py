@@ -63,13 +63,13 @@ def _coming(call: Call, resuming: bool) -> Set[str]:
     transfer = call.transfer
     if call.state is State.CONNECTING:
         coming |= {call.bridge_id} if resuming or not call.agent else {call.bridge_id, call.agent.channel_id}
-    if transfer and not transfer.room_open:
-        coming.add(transfer.room_id)
-    if transfer and transfer.attempt and call.state is State.BRIEFING:
-        if resuming or not transfer.attempt.briefing_started:
-            coming.add(transfer.attempt.media_id or "")
-    if transfer and transfer.attempt and not resuming and not transfer.attempt.dialed:
-        coming.add(transfer.attempt.channel_id)
+    attempt = transfer.attempt if transfer else None
+    if attempt and not attempt.room_open:
+        coming.add(attempt.room_id)
+    if attempt and call.state is State.BRIEFING and (resuming or not attempt.briefing_started):
+        coming.add(attempt.media_id or "")
+    if attempt and call.state is State.DIALING and not resuming:
+        coming |= {attempt.media_id or ""} if attempt.dialed else {attempt.media_id or "", attempt.channel_id}
     return coming
 
 
@@ -93,7 +93,7 @@ def _supervisor_gone(channel_id: str, *, dialed: bool) -> ev.Event:
 def _seats(call: Call, seen: Seen) -> list[ev.Event]:
     bridges, people = {call.bridge_id}, {call.caller}
     if call.transfer:
-        bridges.add(call.transfer.room_id)
+        bridges |= {attempt.room_id for attempt in call.transfer.attempts}
         people |= {attempt.channel_id for attempt in call.transfer.attempts}
     return [
         ev.Seated(bridge, person)

@@ -31,7 +31,7 @@ def result_of(transfer: Transfer) -> dict[str, Any]:
         "phase": outcome.terminal_phase.value,
         "outcome": outcome.value,
         "error": None if success else transfer.error or outcome_error(outcome),
-        "consultation_room_id": transfer.room_id,
+        "consultation_room_id": transfer.room_id or None,
         "supervisor_call_id": attempt.channel_id if attempt else None,
         "switched_call_id": transfer.switched_call_id,
         "summary": transfer.summary,

@@ -65,7 +65,10 @@ class Turn:
         self.set(transfer=replace(self.transfer, **changes))
 
     def set_attempt(self, **changes: Any) -> None:
-        self.set(transfer=self.transfer.with_attempt(replace(self.attempt, **changes)))
+        self.set_transfer_attempt(replace(self.attempt, **changes))
+
+    def set_transfer_attempt(self, attempt: Attempt) -> None:
+        self.set(transfer=self.transfer.with_attempt(attempt))
 
     def go(self, state: State, *, deadline: float | None = None) -> None:
         """Enters a state; every state that waits for somebody brings a deadline."""
@@ -93,7 +96,7 @@ class Turn:
                 phase=phase,
                 at=self.now,
                 elapsed=round(elapsed, 6),
-                room_id=transfer.room_id if transfer.room_open else None,
+                room_id=transfer.room_id if transfer.attempt and transfer.attempt.room_open else None,
                 data=data,
                 metadata=transfer.request.metadata,
                 reply_to=transfer.request.reply_to,

@@ -189,7 +189,7 @@ async def test_a_briefing_speaks_and_stops(ari, room, base_url, supervisor):
     briefing = briefer.open(Call("c"), Transfer("t", request, 0.0, 0.0, room), told.append)
     await briefing.prepare()
     before = time.perf_counter()
-    task = asyncio.create_task(briefing.brief(Attempt(1, ROUTE, "supervisor", 0.0), room, "bot"))
+    task = asyncio.create_task(briefing.brief(Attempt(1, ROUTE, "supervisor", "room", 0.0), room, "bot"))
     await supervisor.until_loud(before)
     assert BriefingStarted("bot") in told
     stopped = time.perf_counter()

@@ -17,12 +17,16 @@ from ari_app.testing.demo.speakers import PILOT_DBFS
 from ari_app.testing.heard import FRAME_TIME, Packet
 from ari_app.testing.tones import Pcm, Span
 
-WINDOW = 10
-"Frames a pilot is looked for in: 0.2 s resolve 5 Hz."
-PILOT_TOLERANCE = 6.0
+WINDOW = 20
+"Frames a pilot is looked for in: no voice holds one pitch for 0.4 s, and they resolve 2.5 Hz."
+PILOT_TOLERANCE = 3.0
 "dB a pilot may differ from its level."
-ABOVE_NOISE = 30.0
-"How much stronger a pilot is than the median of its neighbourhood: 15 dB."
+ABOVE_NOISE = 100.0
+"How much stronger a pilot is than the median of its neighbourhood: 20 dB; measured, at least 33."
+STEADY = 0.4
+"Share of its power in the middle bin; 2/3 of a pure tone's are there in a Hann window."
+BREATH = 1.5
+"Seconds of silence that belong to talking."
 SNIPPET = 2 * tones.RATE
 "Samples that find the place in a music file."
 BEGINNING = 30 * tones.RATE
@@ -44,7 +48,7 @@ def pcm_of(packets: Iterable[Packet]) -> Pcm:
 
 
 def windows(packets: Sequence[Packet]) -> Iterator[tuple[float, Pcm]]:
-    """Half overlapping stretches of 0.2 s with the time they begin; none spans two streams."""
+    """Half overlapping stretches of 0.4 s with the time they begin; none spans two streams."""
     for stream in streams(packets):
         for first in range(0, len(stream) - WINDOW + 1, WINDOW // 2):
             yield stream[first].at, pcm_of(stream[first : first + WINDOW])
@@ -58,7 +62,8 @@ def has_pilot(pcm: Pcm, pilot: int) -> bool:
     at = power[centre - 2 : centre + 3].sum()
     # a sine of amplitude a has (a n / 4)² in the middle bin of a Hann window, and half as much beside it
     level = 10 * np.log10(max(at, 1e-9) / 1.5 / (len(pcm) / 4 * 32767) ** 2)
-    return bool(abs(level - PILOT_DBFS) < PILOT_TOLERANCE and at > ABOVE_NOISE * np.median(around))
+    stands_out = at > ABOVE_NOISE * np.median(around) and power[centre] > STEADY * at
+    return bool(abs(level - PILOT_DBFS) < PILOT_TOLERANCE and stands_out)
 
 
 def pilot_share(packets: Sequence[Packet], pilot: int) -> float:
@@ -74,14 +79,20 @@ def first_alone(packets: Iterable[Packet], pilot: int) -> Packet | None:
 
 def who_is_heard(packets: Sequence[Packet], label: Callable[[Pcm], str | None], *, shortest: float) -> list[Span]:
     """The stretches in which somebody is heard, by what `label` says of each window."""
+    heard = [Span(at, at + WINDOW * FRAME_TIME, who) for at, pcm in windows(packets) if (who := label(pcm))]
+    lasting = [span for span in joined(heard) if span.end - span.start >= shortest]
+    return joined(lasting)
+
+
+def joined(spans: Iterable[Span]) -> list[Span]:
+    """Neighbours of the same label become one, pauses between words included."""
     found: list[Span] = []
-    for at, pcm in windows(packets):
-        who, end = label(pcm), at + WINDOW * FRAME_TIME
-        if who and found and found[-1].label == who and at - found[-1].end < 1.5:
-            found[-1] = Span(found[-1].start, end, who)
-        elif who:
-            found.append(Span(at, end, who))
-    return [span for span in found if span.end - span.start >= shortest]
+    for span in spans:
+        if found and found[-1].label == span.label and span.start - found[-1].end < BREATH:
+            found[-1] = Span(found[-1].start, span.end, span.label)
+        else:
+            found.append(span)
+    return found
 
 
 # Music

@@ -76,9 +76,9 @@ def connections(call: Moments) -> list[Bar]:
     """Of the phones, what their RTP says. The assistant has no phone: it listens from the first word of the briefing
     to the decision."""
     heard = {
-        "caller": who_is_heard(call.caller, _listener(AGENT, SUPERVISOR, other="music"), shortest=0.3),
-        "agent": who_is_heard(call.agent, _listener(CALLER, other=None), shortest=0.3),
-        "supervisor": who_is_heard(call.supervisor, _listener(CALLER, other="assistant"), shortest=0.3),
+        "caller": who_is_heard(call.caller, _listener(AGENT, SUPERVISOR, other="music"), shortest=0.5),
+        "agent": who_is_heard(call.agent, _listener(CALLER, other=None), shortest=0.5),
+        "supervisor": who_is_heard(call.supervisor, _listener(CALLER, other="assistant"), shortest=0.5),
     }
     bars = [Bar(lane, span.start, span.end, span.label) for lane, spans in heard.items() for span in spans]
     bars.append(Bar("supervisor", call.ringing.start, call.ringing.end, "ringing"))
@@ -126,7 +126,13 @@ class Page:
         self.shapes += [
             Box(0, 0, WIDTH, 2000, "#ffffff"),
             Text(16, 26, "A warm transfer: who hears whom", 17, INK, bold=True),
-            Text(16, 43, "from the audio each phone received; seconds after the agent's request", 11.5, FAINT),
+            Text(
+                16,
+                43,
+                "from the audio each phone received, by seconds after the agent's request; light grey: the phone rings",
+                11.5,
+                FAINT,
+            ),
         ]
         self._y = TITLE + 8.0
         return self
@@ -191,9 +197,9 @@ class Page:
     def add_quote(self, said: Span) -> Page:
         """What decided it, in the last lane, where it was said."""
         middle, y = self.x((said.start + said.end) / 2), self._y - GAP - LANE / 2
-        width = text_width(said.label, SIZE)
-        self.shapes.append(Box(middle - width / 2 - 3, y - 8, width + 6, 16, "#ffffff"))
-        self.shapes.append(Text(middle, y + 4, said.label, SIZE, COLOURS["supervisor"], "middle"))
+        words = said.label.split()
+        for line, below in ((words[: len(words) // 2], -4), (words[len(words) // 2 :], 12)):
+            self.shapes.append(Text(middle, y + below, " ".join(line), SIZE, COLOURS["supervisor"], "middle"))
         return self
 
     def add_axis(self) -> Page:

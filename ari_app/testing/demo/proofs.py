@@ -14,8 +14,6 @@ from ari_app.testing.tones import Span
 
 HEARD = 0.9
 "Share of a stretch in which a pilot has to be found; the rest is speech that covers it, and the ends."
-UNHEARD = 0.02
-"Share up to which a voice or music may resemble a pilot by chance."
 SHORTEST_BRIEFING = 3.0
 "Seconds of speech."
 PHASES = (
@@ -123,7 +121,7 @@ def _only_music(call: Moments) -> Proof:
     claim = "from hold to switch the caller heard only music: no agent, no briefing, no supervisor"
     if played is None:
         return Proof(False, claim, "it is in none of Asterisk's music files")
-    return Proof(pilots <= UNHEARD and played.equal == played.frames, claim, _comparison(played))
+    return Proof(pilots == 0 and played.equal == played.frames, claim, _comparison(played))
 
 
 def _comparison(played: Played) -> str:
@@ -148,9 +146,9 @@ def _was_briefed(call: Moments) -> Proof:
     speech = len(loud) * 0.02
     caller = pilot_share(briefing, CALLER.pilot)
     return Proof(
-        speech >= SHORTEST_BRIEFING and caller <= UNHEARD,
+        speech >= SHORTEST_BRIEFING and caller == 0,
         "the supervisor was briefed aloud, and heard nothing of the caller until the switch",
-        f"{speech:.1f} s of speech",
+        f"{speech:.1f} s of speech, caller's pilot in {caller:.0%} of it",
     )
 
 
@@ -170,7 +168,7 @@ def _hear_each_other(call: Moments) -> Proof:
     heard = pilot_share(caller, SUPERVISOR.pilot), pilot_share(supervisor, CALLER.pilot)
     agent = max(pilot_share(packets, AGENT.pilot) for packets in (caller, supervisor))
     return Proof(
-        min(heard) >= HEARD and agent <= UNHEARD,
+        min(heard) >= HEARD and agent == 0,
         "caller and supervisor hear each other, without the agent",
         f"pilots: supervisor's in {heard[0]:.0%}, caller's in {heard[1]:.0%}, agent's in {agent:.0%} of the audio",
     )

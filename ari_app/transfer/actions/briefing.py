@@ -90,6 +90,6 @@ def media_lost(turn: Turn, event: ev.MediaOut | ev.Released) -> None:
     if id != turn.attempt.media_id:
         return
     if turn.transfer.media_count < len(turn.transfer.attempts) + 2:
-        moves.start_briefing(turn)
+        moves.start_briefing(turn, again=True)
     else:
         not_briefed(turn, ev.BriefingFailed(id, "the media connection broke repeatedly"))

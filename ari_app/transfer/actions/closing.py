@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ari_app.transfer import events as ev
 from ari_app.transfer.actions import moves
-from ari_app.transfer.model import Outcome, Owned, OwnedKind, State
+from ari_app.transfer.model import Outcome, OwnedKind, State, Transfer
 from ari_app.transfer.result import result_of
 from ari_app.transfer.turn import Turn
 
@@ -39,7 +39,7 @@ def asterisk_lost(turn: Turn, _: ev.AsteriskLost) -> None:
     turn.set(ledger=(), caller_here=False)
     if transfer:
         turn.set_transfer(ledger=())
-        if transfer.outcome is None:
+        if transfer.outcome is not Outcome.COMPLETED:
             turn.set_transfer(outcome=Outcome.ASTERISK_LOST)
     turn.go(State.CLOSING)
 
@@ -69,14 +69,21 @@ def _tell_the_end(turn: Turn) -> None:
 
 
 def _release_bridges(turn: Turn) -> None:
-    transfer = turn.call.transfer_in_flight
-    if transfer and transfer.outcome and turn.call.state is not State.RETURNING:
-        _release_if_only_bridges(turn, transfer.ledger)
-    if turn.call.state is State.CLOSING:
-        _release_if_only_bridges(turn, turn.call.ledger)
+    call, transfer = turn.call, turn.call.transfer_in_flight
+    if transfer and call.state is not State.RETURNING:
+        _release_rooms(turn, transfer)
+    if call.state is State.CLOSING and all(owned.kind is OwnedKind.BRIDGE for owned in call.ledger):
+        for owned in call.ledger:
+            turn.release(owned)
 
 
-def _release_if_only_bridges(turn: Turn, ledger: tuple[Owned, ...]) -> None:
-    if all(owned.kind is OwnedKind.BRIDGE for owned in ledger):
-        for owned in ledger:
+def _release_rooms(turn: Turn, transfer: Transfer) -> None:
+    """A room when its supervisor is out and the attempt over; the bridge of caller and agent when the agent is out."""
+    legs = {attempt.room_id: attempt.channel_id for attempt in transfer.attempts}
+    over = {attempt.room_id for attempt in transfer.attempts if attempt.outcome}
+    here = {owned.id for owned in transfer.ledger}
+    agent = turn.call.agent.channel_id if turn.call.agent else ""
+    for owned in transfer.ledger:
+        done = transfer.outcome is not None or owned.id in over
+        if owned.kind is OwnedKind.BRIDGE and done and legs.get(owned.id, agent) not in here:
             turn.release(owned)

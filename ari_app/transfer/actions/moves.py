@@ -11,12 +11,15 @@ from ari_app.transfer.commands import (
     HandBack,
     HoldCaller,
     JoinCaller,
+    OpenRoom,
+    Release,
     RingSupervisor,
     SendToFallback,
     StartBriefing,
     StopBriefing,
+    WarmBriefing,
 )
-from ari_app.transfer.model import Attempt, LegState, OwnedKind, Phase, State
+from ari_app.transfer.model import Attempt, LegState, Owned, OwnedKind, Phase, State
 from ari_app.transfer.turn import Turn
 
 CONFIRM = 2.0
@@ -74,9 +77,11 @@ def ring_next(turn: Turn) -> None:
     number = len(transfer.attempts) + 1
     route = transfer.request.routes[number - 1]
     channel_id = ids.supervisor_leg(transfer.transfer_id, number)
-    attempt = Attempt(number, route, channel_id, started_at=turn.now)
+    attempt = Attempt(number, route, channel_id, ids.room(transfer.transfer_id, number), started_at=turn.now)
     turn.set_transfer(attempts=(*transfer.attempts, attempt))
+    turn.own(OwnedKind.BRIDGE, attempt.room_id)
     turn.own(OwnedKind.CHANNEL, channel_id)
+    turn.do(OpenRoom(attempt.room_id))
     deadline = min(turn.now + route.ring_timeout, transfer.join_deadline)
     turn.do(RingSupervisor(attempt, turn.call.call_id, timeout=deadline - turn.now + ORIGINATE_SLACK))
     turn.go(State.DIALING, deadline=deadline)
@@ -95,10 +100,22 @@ def dialed(turn: Turn, _: ev.Event) -> None:
         )
 
 
-def start_briefing(turn: Turn) -> None:
+def warm_briefing(turn: Turn) -> None:
+    """A line for the assistant while it still rings, so that the first word needs none to be opened."""
+    if turn.attempt.media_id is None:
+        turn.do(WarmBriefing(_line(turn)))
+
+
+def start_briefing(turn: Turn, *, again: bool = False) -> None:
+    attempt = turn.attempt
+    media_id = attempt.media_id if attempt.media_id and not attempt.media_out else _line(turn)
+    turn.do(StartBriefing(turn.attempt, turn.transfer.room_id, media_id, again))
+
+
+def _line(turn: Turn) -> str:
     media_id = turn.new_media()
     turn.set_attempt(media_id=media_id, media_out=False)
-    turn.do(StartBriefing(turn.attempt, turn.transfer.room_id, media_id))
+    return media_id
 
 
 def supervisor_joined(turn: Turn) -> None:
@@ -131,14 +148,18 @@ def let_supervisor_go(turn: Turn, farewell: str | None) -> None:
 
 def _dismiss(turn: Turn, farewell: str) -> None:
     attempt = turn.attempt
-    media_id = attempt.media_id if attempt.media_id and not attempt.media_out else turn.new_media()
+    media_id = attempt.media_id if attempt.media_id and not attempt.media_out else _line(turn)
+    turn.set_attempt(is_dismissed=True)
     turn.mark_asked(media_id)
     turn.mark_asked(attempt.channel_id)
     turn.do(Dismiss(farewell, attempt.channel_id, turn.transfer.room_id, media_id))
 
 
 def out_of_asterisk(turn: Turn, id: str) -> None:
-    transfer = turn.call.transfer
-    if transfer and transfer.attempt and transfer.attempt.media_id == id:
-        turn.set_attempt(media_out=True)
+    """A supervisor who is gone takes the assistant's line along: nobody talks on into an empty room."""
     turn.drop(id)
+    for attempt in turn.call.transfer.attempts if turn.call.transfer else ():
+        if attempt.media_id == id:
+            turn.set_transfer_attempt(replace(attempt, media_out=True))
+        elif attempt.channel_id == id and attempt.is_dismissed and attempt.media_id and not attempt.media_out:
+            turn.do(Release(Owned(OwnedKind.MEDIA, attempt.media_id, asked=True)))

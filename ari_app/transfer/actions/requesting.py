@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from ari_app.transfer import events as ev
-from ari_app.transfer import ids
 from ari_app.transfer.actions import failing, moves
-from ari_app.transfer.commands import HoldCaller, OpenRoom, PrepareBriefing
-from ari_app.transfer.model import Outcome, OwnedKind, Phase, Transfer
+from ari_app.transfer.commands import HoldCaller, PrepareBriefing
+from ari_app.transfer.model import Outcome, Phase, Transfer
 from ari_app.transfer.turn import Turn
 
 
@@ -26,15 +25,12 @@ def begin(turn: Turn, event: ev.TransferRequested) -> None:
         request=request,
         started_at=turn.now,
         join_deadline=turn.now + request.supervisor_join_timeout,
-        room_id=ids.room(event.transfer_id),
     )
     turn.set(transfer=transfer, conversation=(*call.conversation, *event.turns))
     if request.request_id:
         turn.set(requests=(*call.requests, (request.request_id, event.transfer_id)))
     turn.tell(Phase.STARTED, reason=request.reason)
     turn.do(HoldCaller(call.caller, call.bridge_id, request.moh_class))
-    turn.own(OwnedKind.BRIDGE, transfer.room_id)
-    turn.do(OpenRoom(transfer.room_id))
     moves.ring_next(turn)
     turn.tell(Phase.SUMMARY_GENERATING)
     turn.do(PrepareBriefing())
@@ -52,8 +48,8 @@ def caller_held(turn: Turn, event: ev.CallerHeld) -> None:
 
 
 def room_opened(turn: Turn, _: ev.RoomOpened) -> None:
-    if not turn.transfer.room_open:
-        turn.set_transfer(room_open=True)
+    if not turn.attempt.room_open:
+        turn.set_attempt(room_open=True)
         turn.tell(Phase.CONSULTATION_ROOM_CREATED)
 
 

@@ -48,14 +48,20 @@ def _resume_dialing(turn: Turn, event: ev.Resumed) -> None:
     call = turn.call
     turn.do(HoldCaller(call.caller, call.bridge_id, turn.transfer.request.moh_class))
     turn.do(OpenRoom(turn.transfer.room_id), PrepareBriefing())
+    _drop_line(turn)
 
 
 def _resume_briefing(turn: Turn, event: ev.Resumed) -> None:
     _resume_dialing(turn, event)
     turn.do(SeatSupervisor(turn.attempt.channel_id, turn.transfer.room_id))
+    moves.start_briefing(turn)
+
+
+def _drop_line(turn: Turn) -> None:
+    """The other end of it was in the life that ended."""
     if turn.attempt.media_id and not turn.attempt.media_out:
         turn.release(Owned(OwnedKind.MEDIA, turn.attempt.media_id))
-    moves.start_briefing(turn)
+    turn.set_attempt(media_id=None, media_out=True)
 
 
 def _resume_joining(turn: Turn, event: ev.Resumed) -> None:

@@ -15,6 +15,7 @@ def ringing(turn: Turn, event: ev.SupervisorRinging) -> None:
     if not turn.attempt.ringing:
         turn.set_attempt(ringing=True)
         turn.tell(Phase.SUPERVISOR_RINGING, attempt=turn.attempt.number)
+        moves.warm_briefing(turn)
 
 
 def answered(turn: Turn, event: ev.SupervisorAnswered) -> None:

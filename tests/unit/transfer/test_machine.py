@@ -6,6 +6,7 @@ from ari_app.testing.playbook import (
     MEDIA,
     MEDIA_2,
     ROOM,
+    ROOM_2,
     SECOND,
     SUPERVISOR,
     TALK,
@@ -32,6 +33,7 @@ from ari_app.transfer.commands import (
     SendToFallback,
     StartBriefing,
     StopBriefing,
+    WarmBriefing,
 )
 from ari_app.transfer.events import (
     AgentAnswered,
@@ -67,7 +69,7 @@ from ari_app.transfer.events import (
     Unseated,
     VoicemailDetected,
 )
-from ari_app.transfer.model import Agent, Entry, Outcome, Phase, State
+from ari_app.transfer.model import Agent, Entry, Outcome, Owned, OwnedKind, Phase, State
 
 
 def arrival(**changes):
@@ -134,6 +136,7 @@ def accepted(how):
     book << HoldCaller << OpenRoom << RingSupervisor << PrepareBriefing
     book >> CallerHeld("default") >> RoomOpened(ROOM) >> SupervisorDialed(SUPERVISOR)
     book >> SummaryReady("They want a refund.", "extractive", 0.01) >> SupervisorRinging(SUPERVISOR)
+    book << WarmBriefing(MEDIA)
     book >> SupervisorAnswered(SUPERVISOR)
     book << SeatSupervisor << StartBriefing
     book >> Seated(ROOM, SUPERVISOR) >> BriefingStarted(MEDIA) >> how
@@ -193,7 +196,7 @@ def test_a_supervisor_who_left_the_room_is_not_joined():
 
 def test_ringing_may_be_heard_before_the_originate_is_answered():
     book = Playbook.talking() >> requested()
-    book.been_through() >> SupervisorRinging(SUPERVISOR) >> SupervisorDialed(SUPERVISOR)
+    book.been_through(SupervisorRinging(SUPERVISOR)) >> SupervisorDialed(SUPERVISOR)
     assert book.phases[-2:] == [Phase.SUPERVISOR_DIALED, Phase.SUPERVISOR_RINGING]
 
 
@@ -211,10 +214,25 @@ def test_supervisor_busy_gives_the_caller_back():
 
 def test_second_destination_after_a_busy_first():
     book = Playbook.dialing(route("2001"), route("2002")) >> SupervisorLeft(SUPERVISOR, sip_code=486)
-    book << Release << RingSupervisor
-    book >> Released(SUPERVISOR) >> SupervisorAnswered(SECOND)
-    (book << SeatSupervisor << StartBriefing).is_in(State.BRIEFING)
+    book << Release << OpenRoom(ROOM_2) << RingSupervisor
+    book >> Released(SUPERVISOR)
+    book << Release >> Released(ROOM) >> SupervisorAnswered(SECOND)
+    (book << SeatSupervisor(SECOND, ROOM_2) << StartBriefing).is_in(State.BRIEFING)
     assert [a.outcome for a in book.transfer.attempts] == [Outcome.BUSY, None]
+
+
+def test_one_who_declined_never_meets_the_next_one_nor_the_caller():
+    """The farewell takes seconds; the next supervisor gets a room of their own meanwhile."""
+    book = Playbook.briefing(route("2001"), route("2002")) >> BriefingDeclined(MEDIA)
+    book << Dismiss("farewell_declined", SUPERVISOR, ROOM, MEDIA) << OpenRoom(ROOM_2) << RingSupervisor
+    book.been_through(SupervisorAnswered(SECOND), Seated(ROOM_2, SECOND), BriefingStarted(MEDIA_2))
+    book >> BriefingAccepted(MEDIA_2)
+    book << StopBriefing(MEDIA_2) << JoinCaller(CALLER, ROOM_2)
+
+
+def test_one_who_hangs_up_in_the_farewell_ends_it():
+    book = Playbook.briefing().been_through(BriefingDeclined(MEDIA)) >> Released(SUPERVISOR)
+    book << Release(Owned(OwnedKind.MEDIA, MEDIA, asked=True))
 
 
 def test_late_news_of_the_first_supervisor_is_noted():
@@ -230,9 +248,9 @@ def test_no_second_destination_after_the_join_timeout():
 
 
 def test_no_answer_cancels_the_leg():
-    book = (Playbook.dialing() >> SupervisorRinging(SUPERVISOR)).times_out()
-    book << ReturnCaller << Release
-    book >> Seated(TALK, CALLER) >> Released(SUPERVISOR)
+    book = Playbook.dialing().been_through(SupervisorRinging(SUPERVISOR)).times_out()
+    book << ReturnCaller << Release << Release
+    book >> Seated(TALK, CALLER) >> Released(MEDIA) >> Released(SUPERVISOR)
     (book << Release >> Released(ROOM)).ends(Outcome.NO_ANSWER)
 
 
