@@ -18,6 +18,7 @@ The keys 1 and 2 are decided by the call itself and never get here.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from enum import Enum
 
 from ari_app.briefing.intent import Intent, Reading, read_intent
@@ -103,6 +104,8 @@ class Dialogue:
         self._turns: list[float] = []
         "When the supervisor's last two turns began."
         self._is_talking = False
+        self._confirming = False
+        "An acceptance that may have been misheard is being asked for once more."
 
     @property
     def is_over(self) -> bool:
@@ -126,8 +129,8 @@ class Dialogue:
                 return self._turn_began(now)
             case SpeechEnded():
                 return self._turn_ended(now)
-            case Said(text):
-                return self._said(text, now)
+            case Said():
+                return self._said(event, now)
             case Pressed(digit):
                 return self._pressed(digit)
             case TimePassed():
@@ -155,7 +158,7 @@ class Dialogue:
         if self._script.summary is not None:
             return []
         script = self._script
-        self._script = Script(script.greeting, script.question, script.reprompt, script.repeat_intro, lines)
+        self._script = replace(script, summary=lines)
         if not self._summary_wanted or self.mood is Mood.WAITING:
             return []
         if self.mood is Mood.YIELDING:
@@ -215,14 +218,15 @@ class Dialogue:
             self.deadline = now + WORDS_WITHIN
         return []
 
-    def _said(self, text: str, now: float) -> list[Action]:
+    def _said(self, said: Said, now: float) -> list[Action]:
         if self._begun_at is None or self._is_hello(now):
             return []
-        reading = self._read(text)
+        reading = self._read(said.text)
+        confirms, self._confirming = self._confirming, False
         if reading.intent is Intent.DECLINE:
             return self._end(Decline(reading.reason))
         if reading.intent is Intent.ACCEPT and self._may_accept(reading, now):
-            return self._end(Accept())
+            return self._end(Accept()) if said.certain or reading.plain or confirms else self._confirm()
         if reading.intent is Intent.REPEAT:
             return self._repeat()
         return self._undecided()
@@ -239,6 +243,11 @@ class Dialogue:
     def _may_accept(self, reading: Reading, now: float) -> bool:
         assert self._begun_at is not None
         return not reading.bare or (self._question_was_put() and now - self._begun_at >= HELLO_UNTIL)
+
+    def _confirm(self) -> list[Action]:
+        """Two misunderstandings in a row are needed to connect somebody by mistake."""
+        self._confirming, self._summary_wanted = True, False
+        return self._say_instead(self._script.confirm or self._script.question)
 
     def _question_was_put(self) -> bool:
         """The question, or what stands for it, is the first thing not heard to its end, or everything was heard."""

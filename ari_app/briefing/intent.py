@@ -48,6 +48,8 @@ class Reading:
     "With DECLINE: why, in the supervisor's words; None when only the refusal was said."
     bare: bool = False
     'With ACCEPT: a lone yes or okay. It answers a question; said into a briefing it may mean "go on".'
+    plain: bool = False
+    "With ACCEPT: opens with yes and says what to do, so that hardly anything else sounds like it."
 
 
 NOTHING = Reading(Intent.NONE)
@@ -60,6 +62,7 @@ class Phrasebook:
     rewrites: tuple[tuple[re.Pattern[str], str], ...]
     negations: frozenset[str]
     doubts: frozenset[str]
+    affirmations: frozenset[str]
     accept: tuple[re.Pattern[str], ...]
     accept_bare: tuple[re.Pattern[str], ...]
     accept_filler: tuple[re.Pattern[str], ...]
@@ -104,7 +107,7 @@ def acceptance(spoken: str, book: Phrasebook) -> Reading:
     if len(words) > LONGEST_ACCEPTANCE or contains_any(words, book.negations | book.doubts):
         return NOTHING
     if covered(spoken, book.accept, book.accept_filler + book.accept_bare):
-        return Reading(Intent.ACCEPT)
+        return Reading(Intent.ACCEPT, plain=words[0] in book.affirmations)
     if covered(spoken, book.accept_bare, book.accept_filler):
         return Reading(Intent.ACCEPT, bare=True)
     return NOTHING
@@ -212,6 +215,7 @@ def compile_phrasebook(tables: Mapping[str, Any]) -> Phrasebook:
         rewrites=tuple(_rewrite(old, new) for old, new in tables["rewrites"].items()),
         negations=frozenset(tables["negations"]),
         doubts=frozenset(tables["doubts"]),
+        affirmations=frozenset(accept["affirmations"]),
         accept=compiled(accept["explicit"]),
         accept_bare=compiled(accept["bare"]),
         accept_filler=compiled(accept["filler"]),

@@ -23,6 +23,8 @@ class Heard:
     "True when the engine will not revise these words and takes the turn for ended."
     confidence: float = 1.0
     "0 to 1; engines that do not tell give 1."
+    certain: bool = True
+    "False from an engine that mishears so often that one acceptance must not connect anybody by itself."
 
 
 class Listening(Protocol):

@@ -35,13 +35,13 @@ class Texts:
     "Before everything is said again."
     reprompt: str = "Sorry, I did not get that. Press 1 or say yes to take the call. Press 2 or say no to decline."
     "After silence, other keys, or words that decide nothing."
+    confirm: str = "Was that a yes? Say yes, or press 1, and I put the caller through."
+    "After an acceptance that may have been misheard."
     keys_only: str = "Please use the keys. Press 1 to take the call, 2 to decline, 3 to hear it again."
     "When speech can't be recognised."
-    joining: str = "Thank you. I am putting the caller through."
-    "After the acceptance, before the caller is in."
     farewell_declined: str = "All right, I will tell the caller. Goodbye."
     "After a refusal."
-    farewell_timeout: str = "I have no answer, so I will not put the caller through. Goodbye."
+    farewell_timeout: str = "I heard no answer, so I will not connect the caller. Goodbye."
     "When no decision came in time."
     caller_gone: str = "The caller has hung up. Thank you, goodbye."
     "The caller left while the supervisor was briefed or joined."
@@ -134,7 +134,6 @@ RECORDED = {
     "greeting": "Hello, this is the assistant with a call to hand over.",
     "question": Texts.question,
     "reprompt": Texts.keys_only,
-    "joining": Texts.joining,
     "farewell": "I will not put the caller through. Goodbye.",
     "caller_gone": Texts.caller_gone,
 }

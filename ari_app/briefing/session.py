@@ -191,6 +191,7 @@ class VoiceBriefing:
             greeting=self._wording.greeting,
             question=self._wording.question,
             reprompt=self._wording.reprompt,
+            confirm=self._wording.confirm,
             repeat_intro=self._wording.repeat_intro,
             summary=self._summary.result() if self._summary is not None and self._summary.done() else None,
         )

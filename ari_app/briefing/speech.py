@@ -95,7 +95,7 @@ class Ears:
         async for heard in listening:
             if heard.final and heard.text.strip():
                 log.debug("supervisor said something", letters=len(heard.text))
-                tell(Said(heard.text))
+                tell(Said(heard.text, heard.certain))
 
     async def _listen(self, listening: Listening, pcm: bytes, turn_is_over: bool) -> None:
         try:

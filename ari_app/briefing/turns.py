@@ -36,6 +36,8 @@ class Script:
     repeat_intro: tuple[Line, ...] = ()
     summary: tuple[Line, ...] | None = None
     "None while it is still being made; `SummaryArrived` brings it."
+    confirm: Line | None = None
+    "Asks whether that was a yes; None: the question again."
 
 
 # What happened
@@ -83,6 +85,8 @@ class Said(Happening):
     """Words of the supervisor that will not be revised."""
 
     text: str
+    certain: bool = True
+    "False: an acceptance that is not plain is asked for once more."
 
 
 @dataclass(frozen=True)

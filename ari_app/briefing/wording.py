@@ -16,6 +16,7 @@ class Wording:
         self.greeting = tuple(Line(Part.GREETING, text, None if n else "greeting") for n, text in enumerate(spoken))
         self.question = Line(Part.QUESTION, texts.question, "question")
         self.reprompt = Line(Part.REPROMPT, texts.reprompt, "reprompt")
+        self.confirm = Line(Part.REPROMPT, texts.confirm, "reprompt")
         self.keys_only = Line(Part.REPROMPT, texts.keys_only, "reprompt")
         "Asks instead of the question when words can't be understood."
         self.repeat_intro = tuple(Line(Part.SUMMARY, text) for text in sentences(texts.repeat_intro))

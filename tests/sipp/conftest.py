@@ -6,7 +6,7 @@ empty.
 
 import asyncio
 import time
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 
 import pytest
 import pytest_asyncio
@@ -237,7 +237,9 @@ class Stage:
         for phone in (self.caller, self.agent, self.supervisor, self.second):
             for call in phone.calls if phone else ():
                 if not call.over:
-                    await call.hang_up()
+                    # our BYE may cross theirs; what counts is that Asterisk has nothing left
+                    with suppress(AssertionError):
+                        await call.hang_up()
 
     def request(self, rule="rr_one", to="2001", **variables):
         """The same request as an HTTP body."""

@@ -384,3 +384,34 @@ def test_silence_always_ends_it(story):
             return
         scene.hear() if scene.dialogue.mood is Mood.SPEAKING else scene.until_deadline()
     pytest.fail("it never ends")
+
+
+# An engine that mishears
+
+
+def mumbled(scene, words):
+    seen = scene(SpeechStarted())
+    seen += scene.after(1.0, SpeechEnded())
+    return seen + scene.after(0.3, Said(words, certain=False))
+
+
+def test_a_plain_acceptance_is_believed_even_when_it_may_be_misheard():
+    assert mumbled(asked(), "yes put them through") == [Accept()]
+
+
+@pytest.mark.parametrize("words", ["yes", "sure go ahead", "please put the caller through", "okay connect me"])
+def test_any_other_acceptance_that_may_be_misheard_is_asked_for_once_more(words):
+    scene = asked()
+    (asks,) = mumbled(scene, words)
+    assert asks.part is Part.QUESTION
+    scene.hear()
+    assert mumbled(scene, "yes") == [Accept()]
+
+
+def test_small_talk_after_a_misheard_acceptance_connects_nobody():
+    scene = asked()
+    mumbled(scene, "sure go ahead")
+    scene.hear()
+    assert Accept() not in mumbled(scene, "it is cold in here")
+    scene.hear()
+    assert Accept() not in mumbled(scene, "yes")

@@ -19,6 +19,7 @@ from ari_app.testing.fake_speech import HUM, FakeActivity, FakeEars, FakeVoice
 from ari_app.transfer.events import (
     BriefingAccepted,
     BriefingDeclined,
+    BriefingFailed,
     BriefingExhausted,
     BriefingStarted,
     MediaOut,
