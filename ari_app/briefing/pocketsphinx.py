@@ -55,7 +55,10 @@ LEVEL = 0.25
 SURE = {Intent.ACCEPT: -58.0, Intent.DECLINE: -90.0, Intent.REPEAT: -90.0, Intent.NONE: -90.0}
 "Acoustic score per frame, in thousands, that a sentence must reach by what it decides; perfect is 0."
 
+CUT_REFUSAL = "no i can"
+"The telephone swallows the last sound of `can't`; nobody begins a consent with these words."
 MOST_SKIPPED = 0.15
+MOST_SKIPPED_OF_A_REFUSAL = 0.6
 SEARCH: dict[str, float] = {"beam": 1e-40, "wbeam": 1e-24}
 "Hypotheses less likely than the best one by this factor are dropped."
 FRAME = MODEL_RATE // 100
@@ -144,9 +147,10 @@ def recognise(pcm: bytes) -> Heard:
         return Heard("", final=True, confidence=0.0, certain=False)
     match = sentence_decoder().decode(for_the_model(speech))
     intent = read_intent(match.text).intent
-    if not match.plausible or match.score < SURE[intent]:
+    if not match.plausible(intent) or match.score < SURE[intent]:
         return Heard("", final=True, confidence=0.0, certain=False)
-    return Heard(match.text, final=True, confidence=match.confidence, certain=False)
+    text = match.text if match.complete else f"{match.text}'t"
+    return Heard(text, final=True, confidence=match.confidence, certain=False)
 
 
 def last_utterance(samples: Samples) -> Samples:
@@ -185,9 +189,14 @@ class Match:
     score: float
     "Acoustic score per frame of speech in thousands: 0 is perfect, -100 is something else."
 
-    @property
-    def plausible(self) -> bool:
-        return self.complete and not self.drawn_out and self.skipped <= MOST_SKIPPED
+    def plausible(self, intent: Intent) -> bool:
+        """A refusal may run on, or lose its last sound: taken for one by mistake it costs a call, not a caller."""
+        if self.drawn_out:
+            return False
+        if intent is Intent.DECLINE and len(self.text.split()) >= 3:
+            opened = self.complete or self.text == CUT_REFUSAL
+            return opened and self.skipped <= MOST_SKIPPED_OF_A_REFUSAL
+        return self.complete and self.skipped <= MOST_SKIPPED
 
     @property
     def confidence(self) -> float:

@@ -29,6 +29,7 @@ from ari_app.briefing.turns import (
     TimePassed,
 )
 from ari_app.briefing.voice import Speechless, Voice
+from ari_app.media.audio import SLIN16
 from ari_app.media.session import MediaLost, MediaSession
 from ari_app.runtime.ports import Tell
 from ari_app.transfer.events import (
@@ -45,6 +46,9 @@ log = structlog.get_logger(__name__)
 
 MARK_GRACE = 2.0
 "Seconds after the reckoned end of the sound when a mark that has not come is taken for reached."
+GAP = 0.1
+"Seconds without audio from the supervisor's side that count as so much silence."
+SILENCE = bytes(int(SLIN16.rate * GAP) * 2)
 
 
 class Talk:
@@ -76,6 +80,8 @@ class Talk:
         self._to_say: asyncio.Queue[Say] = asyncio.Queue()
         self._speaker: asyncio.Task[None] | None = None
         self._has_begun = False
+        self._is_sent = False
+        "The supervisor's phone has sent audio since the last look."
         self._last_said: tuple[int, float] | None = None
         "Number of the last line sent, and when it should have been heard."
 
@@ -98,7 +104,7 @@ class Talk:
             return
         ears, tell = self._ears, self._happened.put_nowait
         async with (
-            beside(self._voice.work(), self._listen(session), ears.recognise(tell), ears.tune()),
+            beside(self._voice.work(), self._listen(session), self._fill(), ears.recognise(tell), ears.tune()),
             asyncio.TaskGroup() as tasks,
         ):
             await self._converse(session, tasks)
@@ -106,8 +112,18 @@ class Talk:
 
     async def _listen(self, session: MediaSession) -> None:
         async for pcm in session.audio():
+            self._is_sent = True
             await self._ears.hear(pcm, self._happened.put_nowait)
         self._lose()
+
+    async def _fill(self) -> None:
+        """What nobody sends is silence: phones with voice activity detection stop sending, and Asterisk (22.9 and
+        later) adds nothing; without it no turn of theirs would end."""
+        while True:
+            await asyncio.sleep(GAP)
+            if not self._is_sent:
+                await self._ears.hear(SILENCE, self._happened.put_nowait)
+            self._is_sent = False
 
     async def _converse(self, session: MediaSession, tasks: asyncio.TaskGroup) -> None:
         event: Happening | None = LineOpened()

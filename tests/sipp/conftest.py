@@ -8,9 +8,12 @@ import asyncio
 import time
 from contextlib import AsyncExitStack, suppress
 
+import numpy as np
 import pytest
 import pytest_asyncio
 
+from ari_app.briefing.espeak import Espeak
+from ari_app.media.audio import resample
 from ari_app.testing.phone import Answer, Phone
 from ari_app.testing.stage import App, Ari, Lab
 
@@ -68,6 +71,12 @@ def lab(tmp_path_factory):
 
 def _as_pure(tone):
     return {f"tone {tone}", "silence"}
+
+
+async def speech(words, voice="en-us"):
+    """A human's words on the phone, as 16-bit samples at 8 kHz."""
+    pcm = b"".join([piece async for piece in Espeak(voice, 150).synthesize(words)])
+    return np.frombuffer(resample(pcm, Espeak.rate, 8_000), "<i2")
 
 
 class Stage:
@@ -146,6 +155,18 @@ class Stage:
         await self.dialing(**roles)
         await self.ari.phase("briefing_started")
         return self
+
+    async def briefed_to_a_talker(self, **roles):
+        """The supervisor hears the briefing and is silent until there is something to say."""
+        await self.set(**roles)
+        self.supervisor.tone = None
+        return await self.briefed()
+
+    async def says(self, words):
+        """The supervisor's words, over whatever is being said to them, and a second of listening. The phone sends
+        nothing while it is silent, as phones with voice activity detection do."""
+        await self.supervisor.play(await speech(words))
+        await asyncio.sleep(1.0)
 
     async def connected(self, **roles):
         """The supervisor has taken the caller."""

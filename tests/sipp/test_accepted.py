@@ -19,3 +19,33 @@ async def test_accepted_by_key(stage):
     stage.agent.heard.assert_never_heard(CALLER, since=told)
     assert stage.caller.heard.events() == [], "a digit leaked to the caller"
     await stage.agent.ended()
+
+
+async def test_accepted_by_speech(stage):
+    await stage.briefed_to_a_talker()
+    await stage.says("yes, put them through")
+    complete = await stage.ari.phase("briefing_complete", 5.0)
+    stage.supervisor.tone = SUPERVISOR
+    await stage.are_connected()
+
+    assert (complete["data"]["resolution"], complete["data"]["by"]) == ("accepted", "speech")
+    assert (await stage.ari.ended())["outcome"] == "completed"
+    stage.nothing_leaked(accepted=complete["at"] - 0.05)
+
+
+async def test_a_yes_that_may_have_been_misheard_is_asked_for_once_more(stage):
+    await stage.briefed_to_a_talker()
+    await stage.says("sure, go ahead")
+    assert "briefing_complete" not in stage.ari.names()
+    await stage.says("yes, put them through")
+    await stage.ari.phase("call_switched", 5.0)
+    stage.supervisor.tone = SUPERVISOR
+    await stage.are_connected()
+
+
+async def test_small_talk_is_no_acceptance(stage):
+    await stage.briefed_to_a_talker()
+    for words in ("hello who is this", "hold on a second please", "yes but not right now"):
+        await stage.says(words)
+    assert not {"call_switched", "transfer_complete"} & set(stage.ari.names())
+    stage.caller.heard.assert_never_heard(SUPERVISOR)

@@ -25,3 +25,15 @@ async def test_declined_by_key(stage):
     assert [phase["sequence"] for phase in stage.ari.phases] == list(range(1, len(told) + 1))
     failed = stage.ari.phases[decision + 1]["data"]
     assert (failed["attempt"], failed["outcome"]) == (1, "declined")
+
+
+async def test_declined_by_speech_with_the_reason(stage):
+    await stage.briefed_to_a_talker()
+    await stage.says("I'm in a meeting right now")
+    await stage.are_back(within=6.0)
+    complete = await stage.ari.phase("briefing_complete")
+    result = await stage.ari.ended()
+    assert (complete["data"]["resolution"], complete["data"]["by"]) == ("declined", "speech")
+    assert (result["outcome"], result["phase"]) == ("declined", "transfer_cancelled")
+    assert "meeting" in result["decline_reason"] == complete["data"]["decline_reason"]
+    stage.caller.heard.assert_never_heard(SUPERVISOR)

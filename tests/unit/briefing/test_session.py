@@ -19,8 +19,8 @@ from ari_app.testing.fake_speech import HUM, FakeActivity, FakeEars, FakeVoice
 from ari_app.transfer.events import (
     BriefingAccepted,
     BriefingDeclined,
-    BriefingFailed,
     BriefingExhausted,
+    BriefingFailed,
     BriefingStarted,
     MediaOut,
     SummaryReady,
