@@ -97,13 +97,7 @@ class Desk:
         return len(self._asleep)
 
     def _runner(self, call: Call, *, number: int) -> Runner:
-        runner = Runner(
-            call,
-            number=number,
-            journal=self._journal,
-            clock=self._clock,
-            on_step=lambda after, told: self._stepped(runner, after, told),
-        )
+        runner = Runner(call, number=number, journal=self._journal, clock=self._clock, on_step=self._stepped)
         policy = self.policy
         runner.effects = Effects(
             self._ari,
@@ -150,6 +144,7 @@ class Desk:
         self._note_idle()
 
     def _stepped(self, runner: Runner, call: Call, told: tuple[Told, ...]) -> None:
+        """Called by the runner after each step is journaled and before its commands run."""
         self._index(runner, call)
         for phase in told:
             log.info("phase", transfer_id=phase.transfer_id, phase=phase.phase.value, elapsed=phase.elapsed)

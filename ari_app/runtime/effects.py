@@ -72,6 +72,10 @@ class Effects:
             self._briefing = self._briefer.open(call, transfer, self._tell)
             self._briefing_of = transfer.transfer_id
 
+    def forget_briefing(self) -> None:
+        """The transfer is over: seconds of sound go with it, and not with the call or the next collection of cycles."""
+        self._briefing, self._briefing_of = None, ""
+
     @singledispatchmethod
     async def _do(self, command: cmd.Command) -> None:
         raise NotImplementedError(type(command).__name__)

@@ -45,7 +45,7 @@ class Runner:
         number: int,
         journal: Journal,
         clock: Clock,
-        on_step: Callable[[Call, tuple[Told, ...]], None],
+        on_step: Callable[[Runner, Call, tuple[Told, ...]], None],
     ) -> None:
         self.call = call
         self.transfers: dict[str, Transfer] = {}
@@ -92,6 +92,8 @@ class Runner:
                 for task in self._running:
                     task.cancel()
         self._refuse_late_mail()
+        # runner, effects and briefing know each other; apart, they are freed at once
+        self.effects = self._tasks = None
 
     def beside(self, work: Coroutine[Any, Any, None]) -> None:
         """Runs something for as long as the call lives."""
@@ -127,7 +129,9 @@ class Runner:
         await self._write(Step(self.call.call_id, self._number, now, event), step.call)
         self.call = step.call
         self._keep(step.call, step.phases)
-        self._on_step(step.call, step.phases)
+        self._on_step(self, step.call, step.phases)
+        if self.effects and not step.call.transfer_in_flight:
+            self.effects.forget_briefing()
         for command in step.commands:
             self._lane.put_nowait((command, step.call))
 
