@@ -299,10 +299,10 @@ English model it carries. This page is written by `python -m bench.phrases`; it 
 
 The keys 1, 2 and 3 always work and are the sure path. What speech does not make certain is asked again, and that is
 often: see the tables. Because this recogniser mishears, one utterance connects a caller only if it is *plain*: it
-opens with "yes" and says what to do ("yes, put them through"). Any other acceptance, a bare "yes" among them, is asked for
-once more ("Was that a yes?"), so that two misunderstandings in a row would be needed. Of phrases the recogniser was
-made with, {tuned_false} of {tuned_others} that were no acceptance connected at once; of phrases it had never met, {false} of
-{others}. Asked again were {tuned_again} and {again} of them.
+opens with "yes" and says what to do ("yes, put them through"). Any other acceptance, a bare "yes" among them, is asked
+for once more ("Was that a yes?"), so that two misunderstandings in a row would be needed. Of phrases the recogniser
+was made with, {tuned_false} of {tuned_others} that were no acceptance connected at once; of phrases it had never met,
+{false} of {others}. Asked again were {tuned_again} and {again} of them.
 
 The voices are synthetic, and so is the line. People speak less regularly, on worse lines, with accents the model never
 heard: expect fewer of their phrases to be understood and more of them misunderstood, and measure with your own
