@@ -144,8 +144,7 @@ class AriLink:
 
     def _disconnect(self, reason: str) -> None:
         self.connected = False
-        if reason != CANCELLED:
-            self._on_disconnected(reason)
+        self._on_disconnected(reason)
 
     def _complain(self, reason: str) -> None:
         """Once for each reason, not once for each attempt."""

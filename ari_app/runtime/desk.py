@@ -104,6 +104,7 @@ class Desk:
             self._briefer,
             runner.tell,
             beside=runner.beside,
+            is_connected=lambda: self.connected,
             app=policy.app,
             lease=policy.lease,
             talk_lease=policy.talk_lease,
@@ -272,7 +273,8 @@ class Desk:
 
     def disconnected(self, reason: str) -> None:
         self.connected = False
-        log.warning("connection to Asterisk lost; calls go on there, and here when it is back", why=reason)
+        if reason != "cancelled":
+            log.warning("connection to Asterisk lost; calls go on there, and here when it is back", why=reason)
 
     def on_connected(self, snapshot: Snapshot) -> None:
         """Everything that was missed is told before any event that came with the new connection."""

@@ -25,7 +25,7 @@ LEAVING = (400, 422)
 RELEASE_PAUSES = (0.1, 0.3, 1.0, 2.0)
 "Seconds between tries to release what Asterisk does not answer for."
 AGAIN = 0.2
-"Seconds between two looks whether Asterisk answers again."
+"Seconds between two looks whether the connection is back."
 STOP = 1.0
 "Seconds the briefing has to fall silent before its channel is hung up under it."
 FAREWELL = 5.0
@@ -42,6 +42,7 @@ class Effects:
         tell: Tell,
         *,
         beside: Callable[[Coroutine[Any, Any, None]], None],
+        is_connected: Callable[[], bool],
         app: str,
         lease: float,
         talk_lease: float,
@@ -49,6 +50,7 @@ class Effects:
         """`beside` runs something beside the commands, for as long as the call lives."""
         self._ari = ari
         self._beside = beside
+        self._is_connected = is_connected
         self._briefer = briefer
         self._tell = tell
         self._app = app
@@ -232,7 +234,7 @@ class Effects:
     @_do.register
     async def _(self, do: cmd.StartBriefing) -> None:
         if do.again:
-            await self._until_asterisk_answers()
+            await self._until_connected()
         await self._require_briefing().brief(do.attempt, do.room_id, do.media_id)
 
     @_do.register
@@ -242,16 +244,23 @@ class Effects:
     @_do.register
     async def _(self, do: cmd.StopBriefing) -> None:
         await self._silence(do.media_id)
-        self._tell(ev.MediaOut(do.media_id))
+        await self._confirm_out(do.media_id)
+
+    async def _confirm_out(self, media_id: str) -> None:
+        """Told only when Asterisk has answered for it: what the caller may hear depends on it (G4)."""
+        reply = await self._repeatable("channels.hangup", channelId=media_id)
+        if reply.fate is Fate.UNKNOWN:
+            self._beside(self._release_later("channels.hangup", media_id, channelId=media_id))
+        else:
+            self._tell(ev.MediaOut(media_id))
 
     async def _silence(self, media_id: str) -> None:
-        """The briefing's own stop is the quick way; its media channel is hung up whatever becomes of that."""
+        """The briefing's own stop is the quick way; the channel is hung up whatever becomes of that."""
         try:
             async with asyncio.timeout(STOP):
                 await self._require_briefing().stop(media_id)
         except Exception:
             log.exception("the briefing did not stop by itself", media_id=media_id)
-            await self._repeatable("channels.hangup", channelId=media_id)
 
     @_do.register
     async def _(self, do: cmd.Dismiss) -> None:
@@ -260,7 +269,7 @@ class Effects:
                 await self._require_briefing().farewell(do.text, do.room_id, do.media_id)
         except TimeoutError:
             await self._silence(do.media_id)
-        self._tell(ev.MediaOut(do.media_id))
+        await self._confirm_out(do.media_id)
         await self._release("channels.hangup", do.channel_id, channelId=do.channel_id)
 
     def _require_briefing(self) -> Briefing:
@@ -268,10 +277,10 @@ class Effects:
             raise AssertionError("a briefing command without a transfer in flight")
         return self._briefing
 
-    async def _until_asterisk_answers(self) -> None:
-        """A line that broke with the whole connection is of no use before that is back."""
+    async def _until_connected(self) -> None:
+        """While our events are not connected, a new channel finds no application and is gone at once."""
         while True:
-            if (await self._ari.call("asterisk.ping")).fate is not Fate.UNKNOWN:
+            if self._is_connected():
                 return
             await asyncio.sleep(AGAIN)
 

@@ -25,6 +25,8 @@ from ari_app.transfer.turn import Told
 log = structlog.get_logger(__name__)
 
 
+JOURNAL_PATIENCE = 0.5
+"Seconds a step waits for the journal; a caller between two bridges has less than two (G2)."
 JOURNAL_AGAIN = 1.0
 "Seconds between two tries to write what the journal did not take."
 
@@ -144,8 +146,16 @@ class Runner:
         """A journal that can't be written costs the recovery, never the caller: after the first failure nobody waits
         for it, and what is missing is written when it can be."""
         self._unwritten.append((step, call))
-        if len(self._unwritten) == 1 and not await self._catch_up():
+        if len(self._unwritten) == 1 and not await self._catch_up_soon():
             self.beside(self._catch_up_later())
+
+    async def _catch_up_soon(self) -> bool:
+        try:
+            async with asyncio.timeout(JOURNAL_PATIENCE):
+                return await self._catch_up()
+        except TimeoutError:
+            log.error("journal does not answer; the call goes on", call_id=self.call.call_id)
+            return False
 
     async def _catch_up(self) -> bool:
         while self._unwritten:

@@ -433,7 +433,6 @@ def _variables(body: Mapping[str, Any] | None) -> dict[str, str]:
 OPERATIONS: dict[str, Callable[..., Reply]] = {
     "applications.get": FakeAri.application,
     "asterisk.getInfo": FakeAri.info,
-    "asterisk.ping": lambda self: Reply(Fate.OK, 200, {"ping": "pong"}),
     "bridges.addChannel": FakeAri.add_channel,
     "bridges.createWithId": FakeAri.create_bridge,
     "bridges.destroy": FakeAri.destroy_bridge,

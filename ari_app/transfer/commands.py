@@ -106,7 +106,7 @@ class StartBriefing(Command):
     room_id: str
     media_id: str
     again: bool = False
-    "The line broke: wait until Asterisk answers before another one is tried."
+    "The line broke: wait for the connection before another one is tried."
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,7 @@
 """Callers without an agent: those who enter on hold, and those whose agent is not there."""
 
+import asyncio
+
 import pytest
 
 from ari_app.testing.phone import Answer, Reject, Ring
@@ -58,7 +60,11 @@ async def test_the_caller_hangs_up_on_hold(stage):
     await on_hold(stage)
     await stage.caller.hang_up()
     await stage.nothing_is_left()
-    assert (await stage.app.get(f"/v1/calls/{stage.call_id}"))["body"]["state"] == "closed"
+    for _ in range(50):
+        if (call := (await stage.app.get(f"/v1/calls/{stage.call_id}"))["body"])["state"] == "closed":
+            break
+        await asyncio.sleep(0.02)
+    assert call["state"] == "closed"
 
 
 async def test_the_caller_hangs_up_on_hold_while_a_supervisor_is_rung(stage):

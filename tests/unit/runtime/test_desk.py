@@ -45,7 +45,7 @@ async def test_the_media_is_out_before_the_caller_is_in(world):
     await world.settle()
     assert world.briefer.last.done[-1] == f"stop {world.briefer.last.media_id}"
     moves = [made.operation for made in world.ari.calls if made.operation != "events.userEvent"]
-    assert moves[:2] == ["channels.stopMoh", "bridges.addChannel"]
+    assert moves[:3] == ["channels.hangup", "channels.stopMoh", "bridges.addChannel"]
 
 
 async def test_a_briefing_that_does_not_stop_is_hung_up_before_the_caller_is_in(world):
