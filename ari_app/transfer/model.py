@@ -235,6 +235,8 @@ class Attempt:
     briefing_started: bool = False
     media_id: str | None = None
     media_out: bool = True
+    media_speaks: bool = False
+    "The current line was heard of: should it be missing in Asterisk, it is lost and not still to come."
     is_dismissed: bool = False
     "Is being told goodbye, beside everything else."
     outcome: Outcome | None = None

@@ -66,7 +66,7 @@ def _coming(call: Call, resuming: bool) -> Set[str]:
     attempt = transfer.attempt if transfer else None
     if attempt and not attempt.room_open:
         coming.add(attempt.room_id)
-    if attempt and call.state is State.BRIEFING and (resuming or not attempt.briefing_started):
+    if attempt and call.state is State.BRIEFING and (resuming or not attempt.media_speaks):
         coming.add(attempt.media_id or "")
     if attempt and call.state is State.DIALING and not resuming:
         coming |= {attempt.media_id or ""} if attempt.dialed else {attempt.media_id or "", attempt.channel_id}

@@ -18,6 +18,7 @@ def supervisor_seated(turn: Turn, event: ev.Seated) -> None:
 
 def briefing_started(turn: Turn, _: ev.BriefingStarted) -> None:
     moves.supervisor_joined(turn)
+    turn.set_attempt(media_speaks=True)
     if not turn.attempt.briefing_started:
         turn.set_attempt(briefing_started=True)
         turn.tell(Phase.BRIEFING_STARTED)

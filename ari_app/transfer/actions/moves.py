@@ -114,7 +114,7 @@ def start_briefing(turn: Turn, *, again: bool = False) -> None:
 
 def _line(turn: Turn) -> str:
     media_id = turn.new_media()
-    turn.set_attempt(media_id=media_id, media_out=False)
+    turn.set_attempt(media_id=media_id, media_out=False, media_speaks=False)
     return media_id
 
 

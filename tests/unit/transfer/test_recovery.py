@@ -112,3 +112,11 @@ def test_a_connection_that_was_away_leaves_what_is_being_created_alone():
     book = Playbook.talking().been_through(requested())
     missed = reconcile(book.call, seen(CALLER, AGENT, talk=(AGENT, CALLER), bridges=(TALK,)), resuming=False)
     assert not any(isinstance(event, ev.SupervisorFailed | ev.Released) for event in missed)
+
+
+def test_a_line_that_is_to_be_opened_again_is_not_taken_for_lost_twice():
+    book = Playbook.briefing().been_through(ev.MediaOut(MEDIA))
+    here = seen(CALLER, AGENT, SUPERVISOR, talk=(AGENT,), room=(SUPERVISOR,))
+    assert ev.Released(MEDIA_2) not in reconcile(book.call, here, resuming=False)
+    book.been_through(ev.BriefingStarted(MEDIA_2))
+    assert ev.Released(MEDIA_2) in reconcile(book.call, here, resuming=False)
