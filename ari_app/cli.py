@@ -298,7 +298,7 @@ async def _story_of_journal(settings: Settings, ref: str) -> Story:
     """The same story without the app. Raises JournalError, RequestRefused."""
     from ari_app.journal import SqlJournal
     from ari_app.runtime import views
-    from ari_app.runtime.control import unfold
+    from ari_app.transfer.machine import fold
 
     journal = await SqlJournal.open(settings.journal.url, read_only=True)
     try:
@@ -308,7 +308,7 @@ async def _story_of_journal(settings: Settings, ref: str) -> Story:
         await journal.close()
     if not steps:
         raise RequestRefused(f"neither the app nor the journal knows {ref}", status=404)
-    story = unfold(call_id, steps)
+    story = fold(call_id, steps)
     transfer_id = ref if ref in story.transfers else _last_transfer(views.call_view(story.call))
     phases = [views.payload_of(told) for told in story.told if told.transfer_id == transfer_id]
     return views.transfer_view(story.call, story.transfers[transfer_id]), phases

@@ -14,9 +14,7 @@ from ari_app.runtime.intake import Intake, new_transfer_id
 from ari_app.runtime.ports import Clock, Journal
 from ari_app.runtime.runner import Runner
 from ari_app.transfer.events import CancelRequested
-from ari_app.transfer.machine import step
-from ari_app.transfer.model import Call, Transfer
-from ari_app.transfer.turn import Told
+from ari_app.transfer.machine import Story, fold
 from ari_app.wire import WarmTransferCancel, parse
 
 
@@ -34,13 +32,6 @@ class Archive(Journal, Protocol):
     async def find_transfer(self, transfer_id: str) -> str | None: ...
 
     async def writable(self) -> bool: ...
-
-
-class Story:
-    """A call with all its transfers and phases, live or folded from the journal."""
-
-    def __init__(self, call: Call, transfers: Mapping[str, Transfer], told: list[Told]) -> None:
-        self.call, self.transfers, self.told = call, transfers, told
 
 
 class DeskControl:
@@ -130,16 +121,4 @@ class DeskControl:
         steps = await self._archive.steps(call_id)
         if not steps:
             raise RequestRefused("no such call", status=404)
-        return unfold(call_id, [(written.at, written.event) for written in steps])
-
-
-def unfold(call_id: str, steps: list[tuple[float, Any]]) -> Story:
-    """The whole story of a call from its journal."""
-    call, transfers, told = Call(call_id), dict[str, Transfer](), list[Told]()
-    for at, event in steps:
-        after = step(call, event, at)
-        call = after.call
-        told.extend(after.phases)
-        if call.transfer:
-            transfers[call.transfer.transfer_id] = call.transfer
-    return Story(call, transfers, told)
+        return fold(call_id, ((written.at, written.event) for written in steps))

@@ -88,11 +88,11 @@ class Desk:
         """Takes the unfinished calls from the journal; they go on with the first snapshot. How many there are."""
         for call_id in await self._journal.unfinished():
             steps = await self._journal.steps(call_id)
-            call, told = machine.fold(call_id, [(step.at, step.event) for step in steps])
-            if call.state not in (State.NEW, State.CLOSED):
-                runner = self._runner(call, number=len(steps))
-                runner.remember(call, told)
-                self._index(runner, call)
+            story = machine.fold(call_id, ((step.at, step.event) for step in steps))
+            if story.call.state not in (State.NEW, State.CLOSED):
+                runner = self._runner(story.call, number=len(steps))
+                runner.remember(story)
+                self._index(runner, story.call)
                 self._asleep.append(runner)
         return len(self._asleep)
 

@@ -78,10 +78,9 @@ class Runner:
         self._mailbox.put_nowait(Mail(event, done))
         return await done
 
-    def remember(self, call: Call, told: Sequence[Told]) -> None:
-        """Takes up a state that was folded from the journal."""
-        self.call = call
-        self._keep(call, told)
+    def remember(self, story: machine.Story) -> None:
+        """Takes up what was folded from the journal."""
+        self.call, self.transfers, self.told = story.call, story.transfers, story.told
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as tasks:

@@ -6,6 +6,7 @@ and deliver `DeadlinePassed(step.call.deadline)` when that time has come.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ari_app.transfer.actions import closing
@@ -31,7 +32,7 @@ from ari_app.transfer.events import (
     TransferRequested,
     VoicemailDetected,
 )
-from ari_app.transfer.model import Call
+from ari_app.transfer.model import Call, Transfer
 from ari_app.transfer.table import TABLE
 from ari_app.transfer.turn import Told, Turn
 
@@ -96,12 +97,22 @@ def is_stale(call: Call, event: Event) -> bool:
     return False
 
 
-def fold(call_id: str, steps: list[tuple[float, Event]]) -> tuple[Call, tuple[Told, ...]]:
-    """The state and every phase of a call from its journal (G10)."""
-    call = Call(call_id)
-    phases: list[Told] = []
+@dataclass(frozen=True)
+class Story:
+    """A call with all its transfers and phases."""
+
+    call: Call
+    transfers: dict[str, Transfer]
+    told: list[Told]
+
+
+def fold(call_id: str, steps: Iterable[tuple[float, Event]]) -> Story:
+    """The state, every transfer and every phase of a call from its journal (G10)."""
+    call, transfers, told = Call(call_id), dict[str, Transfer](), list[Told]()
     for at, event in steps:
-        result = step(call, event, at)
-        call = result.call
-        phases.extend(result.phases)
-    return call, tuple(phases)
+        after = step(call, event, at)
+        call = after.call
+        told.extend(after.phases)
+        if call.transfer:
+            transfers[call.transfer.transfer_id] = call.transfer
+    return Story(call, transfers, told)
