@@ -15,7 +15,7 @@ import tomllib
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from enum import Enum
+from enum import Enum, StrEnum
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -36,7 +36,19 @@ class Intent(Enum):
     ACCEPT = "accept"
     DECLINE = "decline"
     REPEAT = "repeat"
+    SHORTER = "shorter"
+    WAIT = "wait"
     NONE = "none"
+
+
+class DeclineKind(StrEnum):
+    """What a supervisor who does not take the call wants instead."""
+
+    REFUSED = "refused"
+    MESSAGE = "message"
+    "Something is to be told to the caller, or the supervisor will call back."
+    REDIRECT = "redirect"
+    "Somebody else is to take the call."
 
 
 @dataclass(frozen=True)
@@ -45,7 +57,10 @@ class Reading:
 
     intent: Intent
     reason: str | None = None
-    "With DECLINE: why, in the supervisor's words; None when only the refusal was said."
+    "With DECLINE: why, or the message, in the supervisor's words; None when only the refusal was said."
+    kind: DeclineKind = DeclineKind.REFUSED
+    suggestion: str | None = None
+    "With REDIRECT: who is to take the call, in the supervisor's words."
     bare: bool = False
     'With ACCEPT: a lone yes or okay. It answers a question; said into a briefing it may mean "go on".'
     plain: bool = False

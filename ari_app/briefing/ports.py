@@ -1,4 +1,4 @@
-"""What the briefing needs of speech: four small ports.
+"""What the briefing needs of speech: small ports.
 
 Audio is 16-bit little-endian mono PCM everywhere; each engine names the sample rate it wants or gives in Hz as
 ``rate``, and the session resamples. One provider is one file beside this one and implements one or more of these.
@@ -63,6 +63,15 @@ class VoiceActivity(Protocol):
 
     def feed(self, pcm: bytes) -> Sequence[Activity]:
         """Takes the next audio, any length, and says what changed in it. Stateful: one instance a call."""
+
+
+class TurnDetector(Protocol):
+    """Tells a pause for breath from the end of a turn, where the recogniser does not."""
+
+    rate: int
+
+    async def is_over(self, pcm: bytes) -> bool:
+        """Whether the turn that this sound ends with is complete; at most the last 8 s count. Raises nothing."""
 
 
 class LanguageModel(Protocol):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from ari_app.briefing.intent import DeclineKind
+
 
 class Part(Enum):
     """What a line is for; decides what an interruption costs and which recording may stand in for a voice."""
@@ -13,6 +15,9 @@ class Part(Enum):
     SUMMARY = "summary"
     QUESTION = "question"
     REPROMPT = "reprompt"
+    ANSWER = "answer"
+    COURTESY = "courtesy"
+    "Between two turns of the supervisor: decides nothing, is never taken up again."
     FAREWELL = "farewell"
 
 
@@ -56,6 +61,8 @@ class LineOpened(Happening):
 @dataclass(frozen=True)
 class SummaryArrived(Happening):
     lines: tuple[Line, ...]
+    short: tuple[Line, ...] = ()
+    "The same in a sentence or two; empty: the first line of `lines` stands for it."
 
 
 @dataclass(frozen=True)
@@ -95,6 +102,26 @@ class Pressed(Happening):
 
 
 @dataclass(frozen=True)
+class ToneHeard(Happening):
+    """A steady tone, as an answering machine gives after its greeting."""
+
+
+@dataclass(frozen=True)
+class AnswerSentence(Happening):
+    """The next sentence of the answer to the question `ask`."""
+
+    ask: int
+    text: str
+
+
+@dataclass(frozen=True)
+class AnswerEnded(Happening):
+    """Nothing more comes for the question `ask`; without a sentence before it there is no answer."""
+
+    ask: int
+
+
+@dataclass(frozen=True)
 class TimePassed(Happening):
     """The deadline is due."""
 
@@ -130,6 +157,24 @@ class Decline(Action):
     """The supervisor does not take the call. The dialogue is over."""
 
     reason: str | None
+    kind: DeclineKind = DeclineKind.REFUSED
+    suggestion: str | None = None
+
+
+@dataclass(frozen=True)
+class Ask(Action):
+    """Have the question answered from the conversation: tell `AnswerSentence`s and `AnswerEnded` under this number.
+    A later Ask, a Hush or the end of the dialogue makes it void."""
+
+    ask: int
+    question: str
+    heard: tuple[str, ...]
+    "What the supervisor has really heard of the briefing so far."
+
+
+@dataclass(frozen=True)
+class Voicemail(Action):
+    """A machine has answered, and everything that is said to machines was said. The dialogue is over."""
 
 
 @dataclass(frozen=True)

@@ -206,6 +206,8 @@ class SummaryReady(Event):
     source: str
     "`request`, `llm` or `extractive`."
     seconds: float
+    form: tuple[tuple[str, str], ...] = ()
+    "The same in fields: who, problem, tried, decision, mood, language; what is unknown is missing."
 
 
 @dataclass(frozen=True)
@@ -224,6 +226,10 @@ class BriefingDeclined(Event):
     media_id: str
     by: str = "speech"
     reason: str | None = None
+    kind: str = "refused"
+    "`refused`, `message` (tell the caller this, or a call back) or `redirect` (somebody else)."
+    suggestion: str | None = None
+    "With `redirect`: who, in the supervisor's words."
 
 
 @dataclass(frozen=True)
