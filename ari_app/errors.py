@@ -5,7 +5,8 @@ WarmTransferAppError
 ├── RequestRefused           a request that fails validation or policy; nothing was touched
 ├── AriError                 Asterisk could not be reached or answered nonsense
 ├── JournalError             the journal can't be opened, read or written
-├── ProviderError            a speech or language provider; ``retryable`` says whether another try makes sense
+├── ProviderError            a speech or language provider. Another try may do (``retryable``), or nobody's will until
+│                            a key, an account or a setting is mended (``is_lasting``), or it was the request itself
 └── WarmTransferError        misuse of the Python SDK by an agent
 """
 
@@ -39,9 +40,11 @@ class JournalError(WarmTransferAppError):
 class ProviderError(WarmTransferAppError):
     """A provider refused, failed or fell silent."""
 
-    def __init__(self, message: str, *, retryable: bool = True) -> None:
+    def __init__(self, message: str, *, retryable: bool = True, only_this_request: bool = False) -> None:
+        """`only_this_request`: the same again fails again, but another may well be answered."""
         super().__init__(message)
-        self.retryable = retryable
+        self.retryable = retryable and not only_this_request
+        self.is_lasting = not (self.retryable or only_this_request)
 
 
 class WarmTransferError(WarmTransferAppError):

@@ -30,10 +30,15 @@ FIRST_WITHIN = 1.4
 "Seconds for the first sound of a text, or until somebody listens, all rungs together; the briefing waits for 1.5."
 NEXT_SENTENCE_WITHIN = 0.9
 "Seconds for the first sound of a later sentence; the briefing waits for 1.0."
+STALLED_AFTER = 0.8
+"""Seconds between two pieces of an answer; the briefing waits for 1.0. It must be the ladder that notices, or the same
+engine would be asked again. One cloud that stalls and one that hangs then cost 2 s together."""
 MODEL_WITHIN = 2.0
 "Seconds for the first word of an answer, all rungs together."
-KEPT_FOR_THE_LAST = 0.35
-"Of these seconds the last rung gets so many at least: it is the embedded engine, which needs a tenth of that."
+KEPT_FOR_THE_LAST = 0.25
+"Of these seconds the last rung gets so many at least: it is the embedded engine, which needs a fifth of that."
+LAST_MODEL_WITHIN = 0.8
+"The same of a model, which is no embedded one: below it there is the extractive summary."
 SHARE = 0.6
 "Of the rest a rung gets this part while more than one is below it."
 UNDERSTOOD_LATE = 4.0
@@ -82,7 +87,7 @@ class Ladder(Generic[Rung]):
                         first = await _first(pieces)
                     has_begun = True
                     yield first
-                    async for piece in pieces:
+                    while (piece := await _more(pieces)) is not None:
                         yield piece
                 return
             except Exception as error:
@@ -125,7 +130,7 @@ class ModelLadder:
     """LanguageModel; when it raises, the extractive summary is taken."""
 
     def __init__(self, rungs: Sequence[LanguageModel], *, within: float = MODEL_WITHIN) -> None:
-        self._ladder = Ladder(rungs, "model", kept_for_the_last=0.0)
+        self._ladder = Ladder(rungs, "model", kept_for_the_last=LAST_MODEL_WITHIN)
         self._within = within
 
     async def complete(self, messages: Sequence[dict[str, str]]) -> AsyncIterator[str]:
@@ -289,6 +294,12 @@ async def _first(pieces: AsyncIterator[Piece]) -> Piece:
         if piece:
             return piece
     raise ProviderError("the answer is empty")
+
+
+async def _more(pieces: AsyncIterator[Piece]) -> Piece | None:
+    """None at the end."""
+    async with asyncio.timeout(STALLED_AFTER):
+        return await anext(pieces, None)
 
 
 def _name(rung: object) -> str:

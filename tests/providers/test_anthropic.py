@@ -11,15 +11,14 @@ from functools import cache
 import pytest
 
 from ari_app.briefing.providers.anthropic import AnthropicChat
-from ari_app.briefing.providers.border import Deadlines, Options
+from ari_app.briefing.providers.border import Options
 from ari_app.errors import ProviderError
 from ari_app.testing.providers.anthropic import AnthropicServer
+from ari_app.testing.providers.fault_contract import CANARY, Verdict, fails, faults_of
 from ari_app.testing.providers.server import Fault
 
 KEY = "sk-ant-canary-key"
 SAID = "The caller wants a refund."
-FAST = Deadlines(connect=0.3, first_token=0.2, stall=0.1)
-LATE = (Fault.SILENCE, Fault.STALL, Fault.SLOW_LORIS)
 LATEST = 5.0
 "Seconds for a failure, on a busy machine."
 PROMPT = [{"role": "system", "content": "Summarise."}, {"role": "user", "content": "I want a refund"}]
@@ -68,6 +67,10 @@ async def made(cloud):
         await model.aclose()
 
 
+async def all_of(pieces):
+    return [piece async for piece in pieces]
+
+
 async def failure(pieces):
     """The ProviderError that an answer ends with, and what came before."""
     came, started = [], time.perf_counter()
@@ -97,39 +100,23 @@ async def test_system_messages_are_the_system_prompt(cloud, made):
     assert "thinking" not in request.body
 
 
-@pytest.mark.parametrize(
-    ("fault", "is_retryable"),
-    [
-        (Fault.REFUSE, True),
-        (Fault.UNAUTHORIZED, False),
-        (Fault.RATE_LIMITED, True),
-        (Fault.SERVER_ERROR, True),
-        (Fault.SILENCE, True),
-        (Fault.STALL, True),
-        (Fault.SLOW_LORIS, True),
-        (Fault.CUT, True),
-        (Fault.GARBAGE, False),
-        (Fault.ENDLESS, False),
-        (Fault.EMPTY, False),
-        (Fault.HUGE_JSON, False),
-        (Fault.NAN, False),
-    ],
-)
-async def test_each_fault_is_one_provider_error_in_time(cloud, made, fault, is_retryable):
-    cloud.fail(fault)
-    cloud.answers("word" * 99 + f" {SAID}")
-    deadlines = FAST if fault in LATE else Deadlines()
-    error, came = await failure(made(deadlines=deadlines).complete(PROMPT))
-    assert error.retryable is is_retryable
-    assert len("".join(came)) <= 4_000
-    assert len(cloud.seen) == (fault is not Fault.REFUSE)
+@pytest.mark.parametrize("fault", faults_of("llm"), ids=str)
+async def test_each_fault_is_one_provider_error_in_time(cloud, made, fault):
+    cloud.answers("word" * 99 + f" {CANARY} {SAID}")
+    await fails(cloud, fault, lambda deadlines: all_of(made(deadlines=deadlines).complete(PROMPT)), "llm")
+
+
+async def test_words_without_end_are_ended(cloud, made):
+    cloud.fail(Fault.ENDLESS)
+    _, came = await failure(made().complete(PROMPT))
+    assert 0 < len("".join(came)) <= 4_000
 
 
 async def test_a_tool_call_or_a_refusal_is_no_answer(cloud, made):
     cloud.calls_a_tool = True
-    assert not (await failure(made().complete(PROMPT)))[0].retryable
+    assert Verdict.of((await failure(made().complete(PROMPT)))[0]) is Verdict.THIS_REQUEST
     cloud.calls_a_tool, cloud.stop_reason = False, "refusal"
-    assert not (await failure(made().complete(PROMPT)))[0].retryable
+    assert Verdict.of((await failure(made().complete(PROMPT)))[0]) is Verdict.THIS_REQUEST
 
 
 async def test_an_overload_in_the_middle_may_be_tried_again(cloud, made):

@@ -45,13 +45,13 @@ def test_a_success_between_starts_the_count_again():
 
 
 def test_a_wrong_key_opens_it_at_once_and_for_longer():
-    opened = Circuit(POLICY).failed(0, retryable=False)
+    opened = Circuit(POLICY).failed(0, is_lasting=True)
     assert opened.condition(59) is Condition.OPEN
     assert opened.condition(60) is Condition.HALF_OPEN
 
 
 def test_late_retryable_failures_do_not_shorten_it():
-    opened = Circuit(POLICY).failed(0, retryable=False).failed(1).failed(2).failed(3)
+    opened = Circuit(POLICY).failed(0, is_lasting=True).failed(1).failed(2).failed(3)
     assert opened.condition(59) is Condition.OPEN
 
 
@@ -143,8 +143,8 @@ async def test_a_voice_that_fails_is_refused_at_once_and_asked_again_after_the_c
 
 
 async def test_all_transfers_share_what_one_has_learned(hours):
-    breakers = Breakers(POLICY, hours)
-    breakers.of("acme").failed(retryable=False)
+    breakers = Breakers(clock=hours)
+    breakers.of("acme").failed(is_lasting=True)
     guarded = GuardedVoice(FakeVoice(), breakers.of("acme"))
     with pytest.raises(ProviderError, match="acme is left alone"):
         await all_of(guarded.synthesize("hello"))
@@ -210,6 +210,33 @@ async def test_a_model_that_fails_is_left_alone(breaker):
     assert model.asked == 1
 
 
+async def test_requests_that_were_at_fault_themselves_open_nothing_unless_all_are(breaker):
+    def asked(error=None):
+        return all_of(GuardedModel(Model("a", error=error), breaker).complete([]))
+
+    unfit = ProviderError("content filter", only_this_request=True)
+    for error in (unfit, None, unfit, unfit, None, unfit, unfit):
+        if error is None:
+            await asked()
+            continue
+        with pytest.raises(ProviderError, match="content filter"):
+            await asked(error)
+    assert breaker.condition is Condition.CLOSED
+    with pytest.raises(ProviderError, match="content filter"):
+        await asked(unfit)
+    assert breaker.condition is Condition.OPEN
+
+
+async def test_a_model_is_waited_for_longer_than_a_voice_before_who_leaves_blames_it(hours):
+    breakers = Breakers(clock=hours)
+    for _ in range(3):
+        for stage in ("llm", "tts"):
+            since = breakers.of(stage, stage).begin()
+            hours.now += 0.5
+            breakers.of(stage, stage).given_up(since)
+    assert breakers.conditions() == {"llm": Condition.CLOSED, "tts": Condition.OPEN}
+
+
 async def test_a_model_that_answers_is_passed_through(breaker):
     assert await all_of(GuardedModel(Model("a", "b"), breaker).complete([])) == ["a", "b"]
 
@@ -246,7 +273,7 @@ async def test_ears_that_open_and_then_take_no_sound_have_failed_once_each_time(
 
 
 async def test_the_first_words_heard_are_success(breaker, hours):
-    breaker.failed(retryable=False)
+    breaker.failed(is_lasting=True)
     hours.now = 60
     ears = FakeEars()
     async with GuardedEars(ears, breaker).listen() as listening:
@@ -269,8 +296,8 @@ async def test_the_log_tells_the_provider_and_the_time_and_nothing_else(breaker,
     from structlog.testing import capture_logs
 
     with capture_logs() as lines:
-        breaker.failed(retryable=False)
-        breaker.failed(retryable=True)
+        breaker.failed(is_lasting=True)
+        breaker.failed()
         hours.now = 60
         breaker.succeeded()
     assert lines == [

@@ -9,6 +9,7 @@ from ari_app.briefing.providers.border import Options
 from ari_app.briefing.providers.cartesia import CartesiaVoice
 from ari_app.errors import ProviderError
 from ari_app.testing.providers.cartesia import CartesiaServer
+from ari_app.testing.providers.fault_contract import faults_of
 from ari_app.testing.providers.voice_contract import VoiceContract, World, said, world_of
 
 
@@ -20,6 +21,10 @@ async def world() -> AsyncIterator[World]:
 
 
 class TestCartesia(VoiceContract):
+    @pytest.mark.parametrize("fault", faults_of("tts"), ids=str)
+    async def test_each_fault_is_one_provider_error_in_time(self, world, fault):
+        await world.fails(fault)
+
     async def test_raw_samples_are_asked_for(self, world):
         await said(world.voice)
         form = {"container": "raw", "encoding": "pcm_s16le", "sample_rate": 16_000}
@@ -37,6 +42,6 @@ class TestCartesia(VoiceContract):
 
 def test_without_the_extra_the_mend_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "cartesia", None)
-    with pytest.raises(ProviderError, match=r"pip install warm-transfer\[cartesia\]") as raised:
+    with pytest.raises(ProviderError, match=r"pip install 'warm-transfer\[cartesia\]'") as raised:
         CartesiaVoice(Options(api_key="k"))
-    assert not raised.value.retryable
+    assert raised.value.is_lasting

@@ -7,6 +7,7 @@ import pytest
 from ari_app.briefing.providers.border import Options
 from ari_app.briefing.providers.elevenlabs import ElevenLabsVoice
 from ari_app.testing.providers.elevenlabs import ElevenLabsServer
+from ari_app.testing.providers.fault_contract import faults_of
 from ari_app.testing.providers.voice_contract import VoiceContract, World, said, world_of
 
 
@@ -17,6 +18,10 @@ async def world() -> AsyncIterator[World]:
 
 
 class TestElevenLabs(VoiceContract):
+    @pytest.mark.parametrize("fault", faults_of("tts"), ids=str)
+    async def test_each_fault_is_one_provider_error_in_time(self, world, fault):
+        await world.fails(fault)
+
     async def test_raw_samples_of_the_fast_model_are_asked_for(self, world):
         await said(world.voice)
         asked = world.cloud.seen[-1]

@@ -1,14 +1,16 @@
 """Engines that stand in for each other, on a clock that jumps: no test here waits for what it measures."""
 
 import asyncio
+from itertools import product
 
 import pytest
 from structlog.testing import capture_logs
 
-from ari_app.briefing.ladder import VoiceLadder
+from ari_app.briefing.ladder import FIRST_WITHIN, STALLED_AFTER, VoiceLadder
 from ari_app.briefing.providers.breaker import Breaker, Breakers, GuardedVoice
+from ari_app.briefing.talk import beside
 from ari_app.briefing.turns import Line, Part
-from ari_app.briefing.voice import Voice, recording
+from ari_app.briefing.voice import MORE_AUDIO_WITHIN, Voice, recording
 from ari_app.errors import ProviderError
 from ari_app.media.audio import tone, tone_share
 from ari_app.testing.fake_speech import FakeVoice
@@ -49,6 +51,18 @@ def dead(hertz=100):
 
 def hung(hertz=100):
     return Singer(hertz, first=FOREVER)
+
+
+class Staller(Singer):
+    """Begins and does not go on."""
+
+    async def synthesize(self, text):
+        yield tone(self.hertz, 0.1, self.rate)
+        await asyncio.sleep(FOREVER)
+
+
+def cut_off(hertz=100):
+    return Singer(hertz, fails_at=2)
 
 
 async def said(voice, text="Hello."):
@@ -99,7 +113,7 @@ async def test_two_clouds_that_hang_leave_the_embedded_voice_its_time():
     ladder = VoiceLadder([*clouds, Singer(500, first=0.1)])
     pieces = ladder.synthesize("Hello.")
     assert sings(await anext(pieces), 500)
-    assert now() <= 1.2
+    assert now() <= FIRST_WITHIN
     await pieces.aclose()
     assert [cloud.closed for cloud in clouds] == [1, 1]
 
@@ -184,6 +198,27 @@ async def test_a_later_sentence_that_hangs_is_replaced_before_the_briefing_takes
 
 
 @at_once
+async def test_a_voice_that_stalls_is_left_before_the_briefing_stops_waiting():
+    first, second = Staller(300), Singer(500)
+    ladder = VoiceLadder([first, second])
+    with pytest.raises(ProviderError, match="broke off"):
+        await said(ladder, "One.")
+    assert now() == STALLED_AFTER < MORE_AUDIO_WITHIN
+    assert sings(await said(ladder, "One."), 500)
+
+
+@at_once
+async def test_two_clouds_cost_a_line_two_seconds_at_most_whatever_ails_them_and_then_the_embedded_voice_says_it():
+    for ailments in product((hung, dead, Staller, cut_off), repeat=2):
+        began = now()
+        voice = Voice(VoiceLadder([*(ailment(100) for ailment in ailments), Singer(500, first=0.05)]))
+        async with beside(voice.work()):
+            pieces = [(now(), pcm) async for pcm in voice.say(Line(Part.SUMMARY, "The caller wants a refund."))]
+        embedded = [at for at, pcm in pieces if sings(pcm, 500)]
+        assert len(embedded) == 5 and round(embedded[0] - began, 3) <= 2.0, ailments
+
+
+@at_once
 async def test_the_rate_stays_whoever_speaks():
     for rate in (8_000, 22_050, 24_000):
         pcm = await said(VoiceLadder([dead(), Singer(500, rate=rate)]))
@@ -194,7 +229,7 @@ async def test_the_rate_stays_whoever_speaks():
 @at_once
 async def test_an_open_circuit_costs_no_time():
     breaker = Breaker("acme")
-    breaker.failed(retryable=False)
+    breaker.failed(is_lasting=True)
     cloud = hung()
     assert sings(await said(VoiceLadder([GuardedVoice(cloud, breaker), Singer(500)])), 500)
     assert not cloud.asked and now() == 0
@@ -206,7 +241,7 @@ async def test_clouds_that_hang_cost_three_transfers_time_and_the_fourth_none():
     clouds = {"acme": hung(), "other": hung()}
     lost = []
     for _ in range(4):
-        guarded = [GuardedVoice(cloud, breakers.of(name)) for name, cloud in clouds.items()]
+        guarded = [GuardedVoice(cloud, breakers.of(name, "tts")) for name, cloud in clouds.items()]
         started = now()
         assert sings(await said(VoiceLadder([*guarded, Singer(500)])), 500)
         lost.append(now() - started)

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from ari_app.briefing.ladder import EarsLadder, ModelLadder, VoiceLadder
+from ari_app.briefing.providers.breaker import Breaker, Breakers, GuardedEars, GuardedModel
 from ari_app.briefing.speech import Ears, Speech
 from ari_app.briefing.turns import Line, Part
 from ari_app.briefing.voice import Voice, recording
@@ -46,9 +47,35 @@ async def test_a_model_that_fails_or_is_empty_is_replaced_for_good():
 
 @at_once
 async def test_models_that_hang_raise_within_two_seconds():
+    hung = [Writer("a", first=FOREVER), Writer("b", first=FOREVER)]
     with pytest.raises(ProviderError):
-        await written(ModelLadder([Writer("a", first=FOREVER), Writer("b", first=FOREVER)]))
+        await written(ModelLadder(hung))
+    assert now() <= 2.0 and [model.asked for model in hung] == [1, 1]
+
+
+@at_once
+async def test_the_second_model_has_time_to_answer_after_the_first_hung():
+    assert await written(ModelLadder([Writer("a", first=FOREVER), Writer("b", "c", first=0.7)])) == "bc"
     assert now() <= 2.0
+
+
+@at_once
+async def test_two_models_that_hang_open_their_circuits_and_cost_the_fourth_transfer_nothing():
+    breakers = Breakers(clock=now)
+    models = {name: Writer("a", first=FOREVER) for name in ("acme", "other")}
+    for _ in range(4):
+        began = now()
+        with pytest.raises(ProviderError):
+            await written(ModelLadder([GuardedModel(each, breakers.of(name, "llm")) for name, each in models.items()]))
+    assert now() == began and [model.asked for model in models.values()] == [3, 3]
+
+
+@at_once
+async def test_ears_whose_circuit_is_open_cost_no_time():
+    breaker = Breaker("acme")
+    breaker.failed(is_lasting=True)
+    async with EarsLadder([GuardedEars(SlowEars(), breaker), FakeEars()]).listen():
+        assert now() == 0
 
 
 @at_once
@@ -57,6 +84,20 @@ async def test_half_an_answer_is_not_mended_with_another():
     with pytest.raises(ProviderError, match="broke off"):
         await written(ModelLadder([Writer("a", "a", fails_at=1), second]))
     assert not second.asked
+
+
+@at_once
+async def test_a_model_that_stalls_is_left_within_two_seconds_of_its_being_asked():
+    class Staller(Writer):
+        async def complete(self, messages):
+            yield "a"
+            await asyncio.sleep(FOREVER)
+
+    ladder = ModelLadder([Staller(), Writer("b")])
+    with pytest.raises(ProviderError, match="broke off"):
+        await written(ladder)
+    assert now() < 1.0
+    assert await written(ladder) == "b"
 
 
 # Everything

@@ -11,18 +11,17 @@ import pytest
 
 from ari_app.briefing.ports import Heard
 from ari_app.briefing.providers import openai
-from ari_app.briefing.providers.border import Deadlines, Options
+from ari_app.briefing.providers.border import Options
 from ari_app.briefing.providers.openai import OpenAIChat, OpenAISpeech, OpenAITranscription
 from ari_app.briefing.talk import beside
 from ari_app.errors import ProviderError
+from ari_app.testing.providers.fault_contract import BRIEF, CANARY, Verdict, fails, faults_of
 from ari_app.testing.providers.openai import HUM, OpenAIServer
 from ari_app.testing.providers.server import Fault
 
 KEY = "sk-canary-key"
 SAID = "The caller wants a refund."
 YES = "yes put them through"
-FAST = Deadlines(connect=0.3, first_token=0.2, first_audio=0.2, stall=0.1)
-LATE = (Fault.SILENCE, Fault.STALL, Fault.SLOW_LORIS)
 LATEST = 5.0
 "Seconds for a failure, on a busy machine."
 FRAME = bytes(960)
@@ -71,6 +70,10 @@ async def made(cloud):
         await engine.aclose()
 
 
+async def all_of(pieces):
+    return [piece async for piece in pieces]
+
+
 async def failure(pieces):
     """The ProviderError that an answer ends with, and what came before."""
     came, started = [], time.perf_counter()
@@ -104,38 +107,22 @@ async def test_only_our_own_choice_of_model_is_told_not_to_think(cloud, made):
     assert theirs["model"] == "llama" and "reasoning_effort" not in theirs
 
 
-@pytest.mark.parametrize(
-    ("fault", "is_retryable"),
-    [
-        (Fault.REFUSE, True),
-        (Fault.UNAUTHORIZED, False),
-        (Fault.RATE_LIMITED, True),
-        (Fault.SERVER_ERROR, True),
-        (Fault.SILENCE, True),
-        (Fault.STALL, True),
-        (Fault.SLOW_LORIS, True),
-        (Fault.CUT, True),
-        (Fault.GARBAGE, False),
-        (Fault.ENDLESS, False),
-        (Fault.EMPTY, False),
-        (Fault.HUGE_JSON, False),
-        (Fault.NAN, False),
-    ],
-)
-async def test_each_fault_of_a_model_is_one_provider_error_in_time(cloud, made, fault, is_retryable):
-    cloud.fail(fault)
-    cloud.answers("word" * 99 + f" {SAID}")
-    deadlines = FAST if fault in LATE else Deadlines()
-    error, came = await failure(made(OpenAIChat, deadlines=deadlines).complete(PROMPT))
-    assert error.retryable is is_retryable
-    assert len("".join(came)) <= 4_000
-    assert len(cloud.seen) == (fault is not Fault.REFUSE)
+@pytest.mark.parametrize("fault", faults_of("llm"), ids=str)
+async def test_each_fault_of_a_model_is_one_provider_error_in_time(cloud, made, fault):
+    cloud.answers("word" * 99 + f" {CANARY} {SAID}")
+    await fails(cloud, fault, lambda deadlines: all_of(made(OpenAIChat, deadlines=deadlines).complete(PROMPT)), "llm")
+
+
+async def test_words_without_end_are_ended_by_us(cloud, made):
+    cloud.fail(Fault.ENDLESS)
+    _, came = await failure(made(OpenAIChat).complete(PROMPT))
+    assert 0 < len("".join(came)) <= 4_000
 
 
 async def test_a_tool_call_is_no_answer(cloud, made):
     cloud.calls_a_tool = True
     error, came = await failure(made(OpenAIChat).complete(PROMPT))
-    assert not error.retryable and not came
+    assert Verdict.of(error) is Verdict.THIS_REQUEST and not came
 
 
 # The voice
@@ -154,29 +141,12 @@ async def test_audio_in_odd_pieces_loses_only_the_half_sample_at_its_end(cloud, 
     assert b"".join(pieces) == HUM * 4799 and not any(len(piece) % 2 for piece in pieces)
 
 
-@pytest.mark.parametrize(
-    ("fault", "is_retryable"),
-    [
-        (Fault.REFUSE, True),
-        (Fault.UNAUTHORIZED, False),
-        (Fault.RATE_LIMITED, True),
-        (Fault.SERVER_ERROR, True),
-        (Fault.SILENCE, True),
-        (Fault.STALL, True),
-        (Fault.SLOW_LORIS, True),
-        (Fault.CUT, True),
-        (Fault.GARBAGE, False),
-        (Fault.ENDLESS, False),
-        (Fault.EMPTY, False),
-    ],
-)
-async def test_each_fault_of_a_voice_is_one_provider_error_in_time(cloud, made, fault, is_retryable):
-    cloud.fail(fault)
+@pytest.mark.parametrize("fault", [fault for fault in faults_of("tts") if fault is not Fault.NAN], ids=str)
+async def test_each_fault_of_a_voice_is_one_provider_error_in_time(cloud, made, fault):
     cloud.seconds = 10.0 if fault is Fault.ENDLESS else 0.2
-    deadlines = FAST if fault in LATE else Deadlines()
-    error, came = await failure(made(OpenAISpeech, deadlines=deadlines).synthesize("The caller wants a refund"))
-    assert error.retryable is is_retryable
-    assert not any(len(piece) % 2 for piece in came)
+    await fails(
+        cloud, fault, lambda deadlines: all_of(made(OpenAISpeech, deadlines=deadlines).synthesize(CANARY)), "tts"
+    )
 
 
 # The ears
@@ -219,42 +189,25 @@ async def talk(listening):
         await asyncio.sleep(0.05)
 
 
-@pytest.mark.parametrize(
-    ("fault", "is_retryable"),
-    [
-        (Fault.REFUSE, True),
-        (Fault.UNAUTHORIZED, False),
-        (Fault.RATE_LIMITED, True),
-        (Fault.SERVER_ERROR, True),
-        (Fault.SILENCE, True),
-        (Fault.STALL, True),
-        (Fault.SLOW_LORIS, True),
-        (Fault.CUT, True),
-        (Fault.GARBAGE, False),
-        (Fault.HUGE_JSON, False),
-        (Fault.NAN, False),
-    ],
-)
-async def test_each_fault_of_a_recogniser_is_one_provider_error_in_time(cloud, made, fault, is_retryable):
-    cloud.fail(fault)
+async def listen_until_it_fails(engine):
+    async with engine.listen() as listening, beside(talk(listening)):
+        async for _ in listening:
+            pass
+
+
+@pytest.mark.parametrize("fault", faults_of("stt"), ids=str)
+async def test_each_fault_of_a_recogniser_is_one_provider_error_in_time(cloud, made, fault):
     for _ in range(9):
-        cloud.hears(YES, at=0.4)
-    deadlines = FAST if fault in LATE else Deadlines()
-    with pytest.raises(ProviderError) as caught:
-        async with asyncio.timeout(LATEST), made(OpenAITranscription, deadlines=deadlines).listen() as listening:
-            async with beside(talk(listening)):
-                async for _ in listening:
-                    pass
-    assert caught.value.retryable is is_retryable
-    assert KEY not in "".join(traceback.format_exception(caught.value))
+        cloud.hears(f"{YES} {CANARY}", at=0.4)
+    await fails(
+        cloud, fault, lambda deadlines: listen_until_it_fails(made(OpenAITranscription, deadlines=deadlines)), "stt"
+    )
 
 
 async def test_a_recogniser_that_never_answers_is_lost(cloud, made):
     with pytest.raises(ProviderError):
-        async with asyncio.timeout(LATEST), made(OpenAITranscription, deadlines=FAST).listen() as listening:
-            async with beside(talk(listening)):
-                async for _ in listening:
-                    pass
+        async with asyncio.timeout(LATEST):
+            await listen_until_it_fails(made(OpenAITranscription, deadlines=BRIEF))
     assert len(cloud.seen) == 2
 
 

@@ -57,6 +57,10 @@ _LOST = frozenset({"APIConnectionError", "ConnectionClosed", "InvalidMessage", "
 "Classes of lost connections, named as each SDK and its HTTP and websocket libraries name them."
 _PASSING = frozenset({408, 409, 425, 429})
 "Refusals that the next try may not meet."
+_REFUSES_US = frozenset({401, 402, 403})
+"A wrong key, an empty account, a plan without the service."
+_UNKNOWN = frozenset({404, 405, 410})
+"What is asked for by name is not there; the names are the settings': address, model, voice."
 _UNREADABLE = frozenset({1002, 1007, 1009})
 "Websocket close codes that our side sends: against the protocol, no UTF-8, too long."
 
@@ -85,7 +89,7 @@ def judged(provider: str, error: BaseException) -> ProviderError:
         return ProviderError(f"{provider}: the connection failed ({type(error).__name__})")
     if "APIError" in kinds and "APIResponseValidationError" not in kinds:
         return ProviderError(f"{provider} failed in the middle of its answer")
-    return ProviderError(f"{provider} answered what can't be used ({type(error).__name__})", retryable=False)
+    return garbage(provider, f"what can't be used ({type(error).__name__})")
 
 
 def _was_unreadable(error: BaseException) -> bool:
@@ -96,16 +100,21 @@ def _was_unreadable(error: BaseException) -> bool:
 
 def refused(provider: str, status: int) -> ProviderError:
     """The verdict on an HTTP status."""
-    if status in (401, 403):
-        return ProviderError(f"{provider} refuses the key (HTTP {status})", retryable=False)
+    if status in _REFUSES_US:
+        return ProviderError(f"{provider} refuses the key or the account (HTTP {status})", retryable=False)
+    if status in _UNKNOWN or status < 400:
+        message = f"{provider} knows no such address, model or voice (HTTP {status})"
+        return ProviderError(message, retryable=False)
     if status == 429:
         return ProviderError(f"{provider} has enough of us for now (HTTP {status})")
-    return ProviderError(f"{provider} failed (HTTP {status})", retryable=status >= 500 or status in _PASSING)
+    if status >= 500 or status in _PASSING:
+        return ProviderError(f"{provider} failed (HTTP {status})")
+    return ProviderError(f"{provider} does not take this request (HTTP {status})", only_this_request=True)
 
 
 def garbage(provider: str, what: str) -> ProviderError:
-    """An answer came, but not one that can be used; `what` must quote nothing of it."""
-    return ProviderError(f"{provider} answered {what}", retryable=False)
+    """An answer came, but not one that can be used: silence, a refusal, a web page. `what` must quote nothing of it."""
+    return ProviderError(f"{provider} answered {what}", only_this_request=True)
 
 
 def status_of(error: BaseException) -> int | None:

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -17,6 +17,7 @@ from typing import TypeVar, cast
 import structlog
 
 from ari_app.briefing.ports import Heard, LanguageModel, Listening, SpeechToText, TextToSpeech
+from ari_app.briefing.providers.catalog import Stage
 from ari_app.errors import ProviderError
 
 log = structlog.get_logger(__name__)
@@ -39,15 +40,21 @@ class Policy:
     """When a circuit opens and for how long; seconds."""
 
     failures: int = 3
-    "As many retryable failures in a row, all within `window`, open it."
+    """As many failures in a row, all within `window`, open it. A request that could not be answered for its own sake
+    counts like any other: once it is nothing, in a row it is a setting."""
     window: float = 30.0
     cool_down: float = 15.0
     "Then one attempt is let through."
     long_cool_down: float = 60.0
-    "The same after a failure that another try does not mend: a wrong key, an empty account."
+    "The same after one failure that lasts for everybody: a wrong key, an empty account, a model that is unknown."
     patience: float = 0.3
     """An attempt that is given up by its caller counts as failed if it had been waited for so long; shorter than what
-    any rung of a ladder gets, since a ladder that goes on is such a caller."""
+    any rung of a ladder gets for a text, since a ladder that goes on is such a caller."""
+
+
+POLICIES: dict[Stage, Policy] = {"stt": Policy(), "tts": Policy(), "llm": Policy(patience=0.75)}
+"""A model takes longer than a voice, and is given up more often by somebody who just spoke; yet two that hang get more
+than this of `MODEL_WITHIN`."""
 
 
 @dataclass(frozen=True)
@@ -85,8 +92,8 @@ class Circuit:
         """A success that was under way when others failed does not close an open circuit."""
         return self if self.condition(now) is Condition.OPEN else Circuit(self.policy)
 
-    def failed(self, now: float, *, retryable: bool = True) -> Circuit:
-        if not retryable:
+    def failed(self, now: float, *, is_lasting: bool = False) -> Circuit:
+        if is_lasting:
             return self._opened(now + self.policy.long_cool_down)
         recent = (*(at for at in self.failures if now - at < self.policy.window), now)
         if self.condition(now) is Condition.HALF_OPEN or len(recent) >= self.policy.failures:
@@ -130,9 +137,9 @@ class Breaker:
         now = self._clock()
         self._become(self._circuit.succeeded(now), now)
 
-    def failed(self, *, retryable: bool) -> None:
+    def failed(self, *, is_lasting: bool = False) -> None:
         now = self._clock()
-        self._become(self._circuit.failed(now, retryable=retryable), now)
+        self._become(self._circuit.failed(now, is_lasting=is_lasting), now)
 
     def given_up(self, waited_since: float) -> None:
         now = self._clock()
@@ -150,16 +157,16 @@ class Breaker:
 
 
 class Breakers:
-    """The breakers of the process, by provider; a provider of two services has one for each name it is asked by."""
+    """The breakers of the process, by name; a provider of two services has one for each name it is asked by."""
 
-    def __init__(self, policy: Policy | None = None, clock: Clock = time.monotonic) -> None:
-        self._policy = policy
+    def __init__(self, policies: Mapping[Stage, Policy] = POLICIES, clock: Clock = time.monotonic) -> None:
+        self._policies = policies
         self._clock = clock
         self._by_name: dict[str, Breaker] = {}
 
-    def of(self, name: str) -> Breaker:
+    def of(self, name: str, stage: Stage = "tts") -> Breaker:
         if name not in self._by_name:
-            self._by_name[name] = Breaker(name, self._policy, self._clock)
+            self._by_name[name] = Breaker(name, self._policies[stage], self._clock)
         return self._by_name[name]
 
     def conditions(self) -> dict[str, Condition]:
@@ -204,7 +211,7 @@ class Attempt:
         """Counts once, however often it is told."""
         if not self._has_failed:
             self._has_failed = True
-            self._breaker.failed(retryable=getattr(error, "retryable", True))
+            self._breaker.failed(is_lasting=getattr(error, "is_lasting", False))
 
 
 class GuardedVoice:

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Any
+from importlib import import_module
+from typing import Any
 
-import httpx
-
-from ari_app.briefing.espeak import speakable
-from ari_app.briefing.providers.border import Options, quiet, within_first
-from ari_app.briefing.providers.sound import chunk_bytes, connections, longest_bytes, samples_only
+from ari_app.briefing.providers.border import Options
+from ari_app.briefing.providers.sound import CloudVoice, chunk_bytes
 from ari_app.errors import ProviderError
 
-if TYPE_CHECKING:
-    from cartesia import AsyncCartesia
-
-PROVIDER = "cartesia"
 BASE_URL = "https://api.cartesia.ai"
 "Given, so that the SDK does not look for one in the environment."
 MODEL = "sonic-3"
@@ -24,29 +18,24 @@ VOICE = "e07c00bc-4134-4eae-9ea4-1a55fb45746b"
 "The one of the SDK's own examples."
 
 
-class CartesiaVoice:
-    """TextToSpeech. Make one for all transfers: it keeps its connections until `aclose`."""
+class CartesiaVoice(CloudVoice):
+    """TextToSpeech."""
 
-    rate = 16_000
-    "The briefing's own, so that nothing is resampled."
+    provider = "cartesia"
+    loggers = ("cartesia", "httpx", "httpcore")
 
     def __init__(self, options: Options) -> None:
         """Raises ProviderError when the extra is not installed."""
-        self._options = options
-        self._client = _client(options)
-
-    async def synthesize(self, text: str) -> AsyncIterator[bytes]:
-        """The text is data: pauses and moods it may ask for in mark-up are not passed on."""
-        spoken = speakable(text)
-        if not spoken:
-            return
-        limits = self._options.deadlines
-        pieces = self._pieces(spoken)
-        async with aclosing(
-            within_first(pieces, provider=PROVIDER, first=limits.first_audio, stall=limits.stall)
-        ) as timely:
-            async for piece in timely:
-                yield piece
+        sdk = _sdk()
+        super().__init__(options)
+        self._client = sdk.AsyncCartesia(
+            api_key=options.api_key,
+            base_url=options.base_url or BASE_URL,
+            timeout=self._timeout,
+            # Two retries with pauses are the default; a supervisor is on the phone.
+            max_retries=0,
+            http_client=self._http,
+        )
 
     async def aclose(self) -> None:
         await self._client.close()
@@ -54,16 +43,8 @@ class CartesiaVoice:
     async def _pieces(self, text: str) -> AsyncGenerator[bytes, None]:
         async with (
             self._client.tts.with_streaming_response.generate(**self._request(text)) as response,
-            # iter_bytes is a generator behind its annotation; left open it would wait for the garbage collector.
-            aclosing(response.iter_bytes(chunk_bytes(self.rate))) as body,  # type: ignore[type-var]
-            aclosing(
-                samples_only(
-                    body,
-                    provider=PROVIDER,
-                    content_type=response.headers.get("content-type", ""),
-                    longest=longest_bytes(text, self.rate),
-                )
-            ) as samples,
+            aclosing(response.iter_bytes(chunk_bytes(self.rate))) as body,
+            aclosing(self._samples(body, response.headers.get("content-type", ""), text)) as samples,
         ):
             async for piece in samples:
                 yield piece
@@ -75,23 +56,13 @@ class CartesiaVoice:
             "voice": self._options.voice or VOICE,
             "output_format": {"container": "raw", "encoding": "pcm_s16le", "sample_rate": self.rate},
         }
-        if self._options.language:
-            request["language"] = self._options.language.partition("-")[0]
-        return request
+        return {**request, "language": self._language} if self._language else request
 
 
-def _client(options: Options) -> AsyncCartesia:
+def _sdk() -> Any:
     try:
-        from cartesia import AsyncCartesia
+        return import_module("cartesia")
     except ImportError:
-        raise ProviderError("cartesia is not installed: pip install warm-transfer[cartesia]", retryable=False) from None
-    quiet(("cartesia", "httpx", "httpcore"))
-    limits = options.deadlines
-    return AsyncCartesia(
-        api_key=options.api_key,
-        base_url=options.base_url or BASE_URL,
-        timeout=httpx.Timeout(limits.first_audio, connect=limits.connect),
-        # Two retries with pauses are the default; a supervisor is on the phone.
-        max_retries=0,
-        http_client=connections(),
-    )
+        raise ProviderError(
+            "cartesia is not installed: pip install 'warm-transfer[cartesia]'", retryable=False
+        ) from None

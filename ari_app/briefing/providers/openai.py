@@ -200,7 +200,7 @@ class _RealtimeLine:
             case "conversation.item.input_audio_transcription.failed":
                 raise ProviderError("openai could not transcribe a turn")
             case "error" if event.error.code != "input_audio_buffer_commit_empty":
-                raise ProviderError("openai reports an error", retryable=event.error.type == "server_error")
+                raise ProviderError("openai reports an error", only_this_request=event.error.type != "server_error")
             case kind if not isinstance(kind, str):
                 raise garbage("openai", "without a type")
         return ()

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from contextlib import aclosing
 from functools import cache
+from typing import ClassVar
 
 import httpx
 
-from ari_app.briefing.providers.border import garbage
-from ari_app.errors import ProviderError
-from ari_app.media.audio import SAMPLE_BYTES, level
+from ari_app.briefing.espeak import speakable
+from ari_app.briefing.providers.border import Options, garbage, quiet, within_first
+from ari_app.media.audio import SAMPLE_BYTES, SLIN16, level
 
 CHUNK_SECONDS = 0.02
 "What a voice holds back at most: one frame of Asterisk."
@@ -20,6 +22,48 @@ _NO_SOUND = ("text/", "application/json", "application/problem+json", "applicati
 _CONTAINERS = (b"RIFF", b"ID3", b"OggS", b"fLaC", b"<", b'{"')
 LOUDER_THAN_SPEECH = 0.5
 "Level of noise, NaN or another codec read as samples; a voice begins far below."
+
+
+class CloudVoice:
+    """TextToSpeech, one request for each text. Make one for all transfers: it keeps its connections until `aclose`,
+    which like `_pieces` is the provider's."""
+
+    provider: ClassVar[str]
+    loggers: ClassVar[Iterable[str]]
+    rate = SLIN16.rate
+    "The briefing's own, so that nothing is resampled."
+
+    def __init__(self, options: Options) -> None:
+        quiet(self.loggers)
+        self._options = options
+        limits = options.deadlines
+        self._http = connections()
+        self._timeout = httpx.Timeout(limits.first_audio, connect=limits.connect)
+
+    async def synthesize(self, text: str) -> AsyncIterator[bytes]:
+        """The text is data: pauses and moods it may ask for in mark-up are not passed on."""
+        spoken = speakable(text)
+        if not spoken:
+            return
+        pieces, limits = self._pieces(spoken), self._options.deadlines
+        async with aclosing(
+            within_first(pieces, provider=self.provider, first=limits.first_audio, stall=limits.stall)
+        ) as timely:
+            async for piece in timely:
+                yield piece
+
+    def _pieces(self, text: str) -> AsyncGenerator[bytes, None]:
+        """The sound of a request that is made now; whatever fails is raised."""
+        raise NotImplementedError
+
+    def _samples(self, body: AsyncIterator[bytes], content_type: str, text: str) -> AsyncGenerator[bytes, None]:
+        longest = longest_bytes(text, self.rate)
+        return samples_only(body, provider=self.provider, content_type=content_type, longest=longest)
+
+    @property
+    def _language(self) -> str | None:
+        """As in `en`."""
+        return self._options.language.partition("-")[0] if self._options.language else None
 
 
 def connections() -> httpx.AsyncClient:
@@ -59,7 +103,7 @@ async def samples_only(
             raise garbage(provider, "without an end")
         yield piece[:whole]
     if not sent:
-        raise ProviderError(f"{provider} said nothing")
+        raise garbage(provider, "nothing")
 
 
 def longest_bytes(text: str, rate: int) -> int:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+import time
 from base64 import b64decode
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
@@ -54,6 +55,7 @@ class PromptServer(LocalProvider):
     async def words(self, answer: Answer) -> AsyncIterator[Any]:
         """The pieces of an answer, with the faults of its content."""
         await asyncio.sleep(answer.delay)
+        self.wrote_at = time.perf_counter()  # what went before has no words
         if self.commits(Fault.EMPTY):
             return
         if self.commits(Fault.NAN):

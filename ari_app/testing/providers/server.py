@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -31,7 +32,10 @@ UNHARMED = 2
 class Fault(Enum):
     REFUSE = "refuse"
     "Nobody listens. Connections that are open stay."
+    UNFIT = "400"
     UNAUTHORIZED = "401"
+    NO_CREDIT = "402"
+    UNKNOWN = "404"
     RATE_LIMITED = "429"
     SERVER_ERROR = "500"
     SILENCE = "silence"
@@ -57,7 +61,14 @@ class Fault(Enum):
     "Numbers that are none, where numbers and words belong."
 
 
-STATUSES = {Fault.UNAUTHORIZED: 401, Fault.RATE_LIMITED: 429, Fault.SERVER_ERROR: 500}
+STATUSES = {
+    Fault.UNFIT: 400,
+    Fault.UNAUTHORIZED: 401,
+    Fault.NO_CREDIT: 402,
+    Fault.UNKNOWN: 404,
+    Fault.RATE_LIMITED: 429,
+    Fault.SERVER_ERROR: 500,
+}
 
 
 @dataclass(frozen=True)
@@ -87,6 +98,8 @@ class LocalProvider:
         self.key: str | None = None
         "The only key that is let in; None lets in every one."
         self.port = 0
+        self.wrote_at = 0.0
+        "When the last answer was begun, or the last message said; by `time.perf_counter`."
         self._fault: Fault | None = None
         self._times: int | None = None
         self._runner: web.AppRunner | None = None
@@ -161,6 +174,8 @@ class LocalProvider:
         with suppress(ConnectionError):
             number = 0
             async for piece in pieces:
+                if number == 0:
+                    self.wrote_at = time.perf_counter()
                 is_harmed = number >= UNHARMED or fault is Fault.SLOW_LORIS
                 await self._write(request, response, piece, fault if is_harmed else None)
                 number += 1
@@ -228,6 +243,7 @@ class Line:
         """Says a part of an answer, with the fault that is on."""
         commits = self._provider.commits
         text = json.dumps(message)
+        self._provider.wrote_at = time.perf_counter()
         with suppress(ConnectionError):
             match commits(Fault.STALL, Fault.SLOW_LORIS, Fault.CUT, Fault.GARBAGE, Fault.HUGE_JSON):
                 case None:
