@@ -174,6 +174,12 @@ def _mend(error: Any) -> str:
 # What goes out
 
 
+class DeclineResult(BaseModel):
+    kind: str
+    reason: str | None
+    suggestion: str | None
+
+
 class AttemptResult(BaseModel):
     attempt: int
     routing_rule_id: str
@@ -183,6 +189,7 @@ class AttemptResult(BaseModel):
     outcome: str | None
     sip_code: int | None
     cause: int | None
+    decline: DeclineResult | None
 
 
 class TransferResult(BaseModel):

@@ -7,7 +7,7 @@ is asked once more; an originate never is.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from functools import singledispatchmethod
 from typing import Any
 
@@ -15,6 +15,7 @@ import structlog
 
 from ari_app.runtime.ports import Ari, Briefer, Briefing, Fate, Reply, Tell
 from ari_app.transfer import commands as cmd
+from ari_app.transfer import context
 from ari_app.transfer import events as ev
 from ari_app.transfer.model import Call, OwnedKind, Route
 
@@ -30,6 +31,8 @@ STOP = 1.0
 "Seconds the briefing has to fall silent before its channel is hung up under it."
 FAREWELL = 5.0
 "Seconds a last sentence may take before the supervisor is hung up anyway."
+INTRODUCTION = 5.0
+"Seconds the line to caller and supervisor may take before the assistant is out anyway."
 
 
 class Effects:
@@ -200,7 +203,9 @@ class Effects:
     @_do.register
     async def _(self, do: cmd.RingSupervisor) -> None:
         attempt = do.attempt
-        headers = _headers(attempt.route.endpoint, dict(attempt.route.headers))
+        headers = context.headers(
+            attempt.route, self._facts(do), reason=do.reason, call_id=do.call_id, transfer_id=do.transfer_id
+        )
         reply = await self._ari.call(
             "channels.originateWithId",
             channelId=attempt.channel_id,
@@ -208,12 +213,22 @@ class Effects:
             app=self._app,
             callerId=_caller_id(attempt.route),
             timeout=int(do.timeout) + 1,
-            body={"variables": {"WT_CALL_ID": do.call_id, **headers}},
+            body={"variables": {"WT_CALL_ID": do.call_id, **_headers(attempt.route.endpoint, headers)}},
         )
         if reply.ok:
             self._tell(ev.SupervisorDialed(attempt.channel_id))
         else:
             self._tell(ev.SupervisorFailed(attempt.channel_id, _why("dial", reply)))
+
+    def _facts(self, do: cmd.RingSupervisor) -> Mapping[str, str]:
+        """What is known at this moment; nobody rings later for a header's sake."""
+        if do.form or do.attempt.route.context == "none":
+            return dict(do.form)
+        try:
+            return self._require_briefing().context()
+        except Exception:
+            log.exception("the INVITE says nothing about the call", call_id=do.call_id)
+            return {}
 
     @_do.register
     async def _(self, do: cmd.SeatSupervisor) -> None:
@@ -256,9 +271,11 @@ class Effects:
 
     async def _silence(self, media_id: str) -> None:
         """The briefing's own stop is the quick way; the channel is hung up whatever becomes of that."""
+        if self._briefing is None:
+            return
         try:
             async with asyncio.timeout(STOP):
-                await self._require_briefing().stop(media_id)
+                await self._briefing.stop(media_id)
         except Exception:
             log.exception("the briefing did not stop by itself", media_id=media_id)
 
@@ -271,6 +288,17 @@ class Effects:
             await self._silence(do.media_id)
         await self._confirm_out(do.media_id)
         await self._release("channels.hangup", do.channel_id, channelId=do.channel_id)
+
+    @_do.register
+    async def _(self, do: cmd.Introduce) -> None:
+        """The two talk whatever becomes of it; only the assistant must be out in the end."""
+        try:
+            async with asyncio.timeout(INTRODUCTION):
+                await self._require_briefing().introduce(do.room_id, do.media_id)
+        except Exception as error:
+            log.warning("no introduction", media_id=do.media_id, reason=type(error).__name__)
+            await self._silence(do.media_id)
+        await self._confirm_out(do.media_id)
 
     def _require_briefing(self) -> Briefing:
         if self._briefing is None:
@@ -292,7 +320,7 @@ class Effects:
         if owned.kind is OwnedKind.BRIDGE:
             await self._release("bridges.destroy", owned.id, bridgeId=owned.id)
             return
-        if owned.kind is OwnedKind.MEDIA and self._briefing:
+        if owned.kind is OwnedKind.MEDIA:
             await self._silence(owned.id)
         await self._release("channels.hangup", owned.id, channelId=owned.id)
 
@@ -336,7 +364,7 @@ class Effects:
         return reply
 
 
-SIDE_BY_SIDE = (cmd.PrepareBriefing, cmd.WarmBriefing, cmd.StartBriefing, cmd.Dismiss)
+SIDE_BY_SIDE = (cmd.PrepareBriefing, cmd.WarmBriefing, cmd.StartBriefing, cmd.Dismiss, cmd.Introduce)
 "Commands that take as long as people talk: they run beside the others, not in their order."
 
 
@@ -373,7 +401,7 @@ def _failure(command: cmd.Command, reason: str) -> tuple[ev.Event, ...]:
             return (ev.JoinFailed(reason),)
         case cmd.ReturnCaller():
             return (ev.ReturnFailed(reason),)
-        case cmd.StopBriefing(media_id):
+        case cmd.StopBriefing(media_id=media_id) | cmd.Introduce(media_id=media_id):
             return (ev.MediaOut(media_id),)
         case cmd.Dismiss(channel_id=channel_id, media_id=media_id):
             return (ev.MediaOut(media_id), ev.Released(channel_id))

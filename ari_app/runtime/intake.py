@@ -40,6 +40,8 @@ class Rules:
     moh_class: str
     max_transfers: int
     transcript_bytes: int
+    introductions: frozenset[str] = frozenset()
+    "Names of the profiles that introduce caller and supervisor to each other."
 
 
 class Congested(RequestRefused):
@@ -141,6 +143,7 @@ class Intake:
             moh_class=asked.moh_class or self._rules.moh_class,
             reply_to=asked.reply_to,
             metadata=json.dumps(asked.metadata, ensure_ascii=False),
+            introduces=asked.briefing_profile in self._rules.introductions,
         )
 
     def _route(self, wanted: Destination) -> Route:

@@ -113,6 +113,10 @@ class Briefing(Protocol):
     async def prepare(self) -> None:
         """Makes the summary and the first speech, while it rings. Tells SummaryReady exactly once."""
 
+    def context(self) -> Mapping[str, str]:
+        """What can be said about the call at this moment, without asking a model: who, problem, tried, decision,
+        mood, language; what is unknown is missing or empty. Waits for nothing: the INVITE waits for it."""
+
     async def warm(self, media_id: str) -> None:
         """Opens the media channel `media_id` while it still rings, for `brief`. Tells MediaOut when it can't."""
 
@@ -120,18 +124,28 @@ class Briefing(Protocol):
         """Opens the media channel `media_id` in the room and talks until a decision, then returns.
 
         Tells BriefingStarted with the first audio, then one of BriefingAccepted, BriefingDeclined,
-        VoicemailDetected, BriefingExhausted or BriefingFailed; or MediaOut when the line broke."""
+        VoicemailDetected, BriefingExhausted or BriefingFailed; or MediaOut when the line broke. A machine is hung up
+        with VoicemailDetected, so whatever is to be left on it is said before."""
 
     def press(self, digit: str) -> None:
         """A key of the supervisor that the call itself does not decide by."""
 
     async def stop(self, media_id: str) -> None:
-        """Silence at once; the media channel is out of Asterisk when it returns."""
+        """Silence at once; the media channel is out of Asterisk when it returns. It may come before the `brief` or
+        `introduce` of the same id, which then opens nothing."""
 
     async def farewell(self, text: str, room_id: str, media_id: str) -> None:
         """Says one last sentence to the supervisor and returns when it was heard; never longer than 4 s.
 
-        Uses the open media channel when there is one, else opens `media_id`. The media is out afterwards."""
+        `text` is the name of a text: farewell_declined, farewell_message, farewell_redirect, farewell_timeout,
+        caller_gone, cancelled or join_failed. Uses the open media channel when there is one, else opens `media_id`.
+        The media is out afterwards."""
+
+    async def introduce(self, room_id: str, media_id: str) -> None:
+        """Says the introduction to everybody in the room and returns when it was heard; never longer than 5 s.
+
+        Opens `media_id`, which is new. Caller and supervisor talk already, so a failure is nobody's. The media is out
+        afterwards."""
 
 
 class Briefer(Protocol):

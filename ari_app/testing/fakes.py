@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -76,9 +76,21 @@ class StringBriefing:
     keys: list[str] = field(default_factory=list)
     media_id: str = ""
     fails_to_stop: bool = False
+    fails_to_speak: bool = False
+    known: Mapping[str, str] | None = field(default_factory=dict)
+    "What `context` says; None: it breaks."
+    form: tuple[tuple[str, str], ...] = ()
+    "Of the summary."
+    introduced: asyncio.Event = field(default_factory=asyncio.Event)
+    "Set: the introduction was heard."
 
     async def prepare(self) -> None:
-        self.tell(ev.SummaryReady("They want a refund.", "extractive", 0.0))
+        self.tell(ev.SummaryReady("They want a refund.", "extractive", 0.0, self.form))
+
+    def context(self) -> Mapping[str, str]:
+        if self.known is None:
+            raise RuntimeError("lost for words")
+        return self.known
 
     async def warm(self, media_id: str) -> None:
         self.done.append(f"warm {media_id}")
@@ -93,19 +105,29 @@ class StringBriefing:
 
     async def stop(self, media_id: str) -> None:
         self.done.append(f"stop {media_id}")
+        if f"introduce {media_id}" in self.done:
+            self.introduced.set()
         if self.fails_to_stop:
             raise RuntimeError("stuck")
 
     async def farewell(self, text: str, room_id: str, media_id: str) -> None:
         self.done.append(f"farewell {text}")
 
+    async def introduce(self, room_id: str, media_id: str) -> None:
+        self.done.append(f"introduce {media_id}")
+        if self.fails_to_speak:
+            raise RuntimeError("mute")
+        await self.introduced.wait()
+
 
 class StringBriefer:
     def __init__(self) -> None:
         self.opened: list[StringBriefing] = []
+        self.known: Mapping[str, str] | None = {}
+        self.form: tuple[tuple[str, str], ...] = ()
 
     def open(self, call: Call, transfer: Transfer, tell: Tell) -> StringBriefing:
-        self.opened.append(StringBriefing(tell))
+        self.opened.append(StringBriefing(tell, known=self.known, form=self.form))
         return self.opened[-1]
 
     @property

@@ -16,7 +16,7 @@ Time stands still unless `after` moves it. Every command must be expected before
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Self
+from typing import Any, Self, TypeVar
 
 from ari_app.transfer import events as ev
 from ari_app.transfer import ids, machine
@@ -29,6 +29,8 @@ CALLER, AGENT = "1700000000.1", ids.agent_leg(CALL)
 TALK, ROOM, ROOM_2 = ids.talk_bridge(CALL), ids.room(TRANSFER, 1), ids.room(TRANSFER, 2)
 SUPERVISOR, SECOND = ids.supervisor_leg(TRANSFER, 1), ids.supervisor_leg(TRANSFER, 2)
 MEDIA, MEDIA_2 = ids.media(TRANSFER, 1), ids.media(TRANSFER, 2)
+
+C = TypeVar("C", bound=Command)
 
 
 class Playbook:
@@ -54,9 +56,9 @@ class Playbook:
         return cls().been_through(ev.CallArrived(CALLER, entry, "", return_app=return_app))
 
     @classmethod
-    def dialing(cls, *routes: Route) -> Playbook:
+    def dialing(cls, *routes: Route, **changes: Any) -> Playbook:
         return cls.talking().been_through(
-            requested(*routes),
+            requested(*routes, **changes),
             ev.CallerHeld("default"),
             ev.RoomOpened(ROOM),
             ev.SupervisorDialed(SUPERVISOR),
@@ -64,21 +66,26 @@ class Playbook:
         )
 
     @classmethod
-    def briefing(cls, *routes: Route) -> Playbook:
+    def briefing(cls, *routes: Route, **changes: Any) -> Playbook:
         """The supervisor hears the first words."""
-        return cls.dialing(*routes).been_through(
+        return cls.dialing(*routes, **changes).been_through(
             ev.SupervisorAnswered(SUPERVISOR), ev.Seated(ROOM, SUPERVISOR), ev.BriefingStarted(MEDIA)
         )
 
     @classmethod
-    def joining(cls) -> Playbook:
-        return cls.briefing().been_through(ev.BriefingAccepted(MEDIA))
+    def joining(cls, **changes: Any) -> Playbook:
+        return cls.briefing(**changes).been_through(ev.BriefingAccepted(MEDIA))
 
     @classmethod
-    def connected(cls) -> Playbook:
-        return cls.joining().been_through(
+    def connected(cls, **changes: Any) -> Playbook:
+        return cls.joining(**changes).been_through(
             ev.MediaOut(MEDIA), ev.Seated(ROOM, CALLER), ev.Released(AGENT), ev.Released(TALK)
         )
+
+    @classmethod
+    def introducing(cls) -> Playbook:
+        """Caller and supervisor are connected, and the assistant says its line to both on `MEDIA_2`."""
+        return cls.connected(introduces=True)
 
     @classmethod
     def returning(cls) -> Playbook:
@@ -115,6 +122,13 @@ class Playbook:
         assert isinstance(got, wanted), f"expected {wanted.__name__}, got {got}"
         assert isinstance(expected, type) or got == expected, f"expected {expected}, got {got}"
         return self
+
+    def take(self, wanted: type[C]) -> C:
+        """The command of this kind that is pending, to be looked at; all that are pending are taken as carried out."""
+        found = next((command for command in self._pending if isinstance(command, wanted)), None)
+        assert found, f"no {wanted.__name__} among {self._pending}"
+        self._pending.clear()
+        return found
 
     def after(self, seconds: float) -> Self:
         self.now += seconds

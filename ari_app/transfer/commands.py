@@ -74,8 +74,12 @@ class RingSupervisor(Command):
 
     attempt: Attempt
     call_id: str
+    transfer_id: str
     timeout: float
     "Seconds after which Asterisk itself gives up, a little more than our own deadline."
+    reason: str | None = None
+    form: tuple[tuple[str, str], ...] = ()
+    "The summary in fields, if there is one already: the INVITE does not wait for it (P2)."
 
 
 @dataclass(frozen=True)
@@ -146,6 +150,14 @@ class Dismiss(Command):
     text: str
     "Name of the text in the briefing's prompts."
     channel_id: str
+    room_id: str
+    media_id: str
+
+
+@dataclass(frozen=True)
+class Introduce(Command):
+    """One line to caller and supervisor, who talk already; then the media is out. → MediaOut"""
+
     room_id: str
     media_id: str
 

@@ -194,6 +194,8 @@ class Route:
     headers: tuple[tuple[str, str], ...] = ()
     ring_timeout: float = 25.0
     "Seconds."
+    context: str = "none"
+    "What the INVITE says about the call: `none`, `user-to-user` or `x-headers`."
 
 
 @dataclass(frozen=True)
@@ -215,6 +217,20 @@ class Request:
     reply_to: str | None = None
     metadata: str = "null"
     "JSON text, returned untouched."
+    introduces: bool = False
+    "After the join the assistant says one line to both; the profile decides."
+
+
+@dataclass(frozen=True)
+class Decline:
+    """A supervisor's no."""
+
+    kind: str = "refused"
+    "`refused`, `message` (tell the caller this, or a call back) or `redirect` (somebody else)."
+    reason: str | None = None
+    "In the supervisor's words."
+    suggestion: str | None = None
+    "With `redirect`: who, in the supervisor's words."
 
 
 @dataclass(frozen=True)
@@ -239,6 +255,7 @@ class Attempt:
     "The current line was heard of: should it be missing in Asterisk, it is lost and not still to come."
     is_dismissed: bool = False
     "Is being told goodbye, beside everything else."
+    decline: Decline | None = None
     outcome: Outcome | None = None
     sip_code: int | None = None
     cause: int | None = None
@@ -260,6 +277,8 @@ class Transfer:
     "The caller is in the room, confirmed by Asterisk."
     summary: str | None = None
     summary_source: str | None = None
+    summary_form: tuple[tuple[str, str], ...] = ()
+    "The summary in fields; empty while none is ready, or where nothing is known."
     media_count: int = 0
     outcome: Outcome | None = None
     error: str | None = None

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 
 from ari_app.transfer import events as ev
-from ari_app.transfer.model import Call, LegState, Owned, State
+from ari_app.transfer.model import Call, LegState, Owned, OwnedKind, State
 
 
 @dataclass(frozen=True)
@@ -70,6 +70,9 @@ def _coming(call: Call, resuming: bool) -> Set[str]:
         coming.add(attempt.media_id or "")
     if attempt and call.state is State.DIALING and not resuming:
         coming |= {attempt.media_id or ""} if attempt.dialed else {attempt.media_id or "", attempt.channel_id}
+    if transfer and call.state is State.CONNECTED and not resuming:
+        # the introduction: whoever says it tells its end
+        coming |= {owned.id for owned in transfer.ledger if owned.kind is OwnedKind.MEDIA and not owned.asked}
     return coming
 
 

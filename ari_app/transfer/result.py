@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from ari_app.transfer.model import Attempt, Outcome, Transfer
@@ -17,6 +18,7 @@ def attempt_view(attempt: Attempt) -> dict[str, Any]:
         "outcome": attempt.outcome.value if attempt.outcome else None,
         "sip_code": attempt.sip_code,
         "cause": attempt.cause,
+        "decline": asdict(attempt.decline) if attempt.decline else None,
     }
 
 

@@ -31,6 +31,8 @@ class Rule:
     destinations: tuple[str, ...] = ()
     ring_timeout: float = 25.0
     max_concurrent: int = 10
+    context: str = "none"
+    "What the INVITE says about the call."
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,7 @@ def route(wanted: Wanted, rules: Mapping[str, Rule]) -> Route:
         display_name=wanted.display_name,
         headers=tuple(wanted.headers),
         ring_timeout=rule.ring_timeout,
+        context=rule.context,
     )
 
 

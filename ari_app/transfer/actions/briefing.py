@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ari_app.transfer import events as ev
 from ari_app.transfer.actions import failing, moves
 from ari_app.transfer.commands import PassKey
-from ari_app.transfer.model import Outcome, Phase, State
+from ari_app.transfer.model import Decline, Outcome, Phase, State
 from ari_app.transfer.turn import Turn
+
+FAREWELLS = {"message": "farewell_message", "redirect": "farewell_redirect"}
+"Kind of a decline → what the supervisor hears then."
 
 
 def supervisor_seated(turn: Turn, event: ev.Seated) -> None:
@@ -31,7 +32,7 @@ def key_pressed(turn: Turn, event: ev.SupervisorPressed) -> None:
     if event.digit == "1":
         accept(turn, by="dtmf")
     elif event.digit == "2":
-        decline(turn, by="dtmf")
+        decline(turn, Decline(), by="dtmf")
     else:
         turn.do(PassKey(event.digit))
 
@@ -43,22 +44,24 @@ def accepted(turn: Turn, event: ev.BriefingAccepted) -> None:
 
 def accept(turn: Turn, *, by: str) -> None:
     """The commit of the join: from here a cancel comes too late."""
-    turn.tell(Phase.BRIEFING_COMPLETE, resolution="accepted", by=by, decline_reason=None)
+    _briefing_over(turn, "accepted", by=by)
     turn.go(State.JOINING, deadline=turn.now + moves.CONFIRM)
     moves.join(turn)
 
 
 def declined(turn: Turn, event: ev.BriefingDeclined) -> None:
-    decline(turn, by=event.by, reason=event.reason)
+    decline(turn, Decline(event.kind, event.reason, event.suggestion), by=event.by)
 
 
-def decline(turn: Turn, *, by: str, reason: str | None = None) -> None:
-    turn.set_transfer(decline_reason=reason)
-    _briefing_over(turn, "declined", by=by, decline_reason=reason)
-    failing.attempt_failed(turn, Outcome.DECLINED, farewell="farewell_declined")
+def decline(turn: Turn, said: Decline, *, by: str) -> None:
+    turn.set_transfer(decline_reason=said.reason)
+    turn.set_attempt(decline=said)
+    _briefing_over(turn, "declined", by=by, said=said)
+    failing.attempt_failed(turn, Outcome.DECLINED, farewell=FAREWELLS.get(said.kind, "farewell_declined"))
 
 
 def voicemail(turn: Turn, _: ev.VoicemailDetected) -> None:
+    """Hung up without a farewell: what a machine may hear, the briefing itself has said."""
     _briefing_over(turn, "voicemail")
     failing.attempt_failed(turn, Outcome.VOICEMAIL)
 
@@ -80,8 +83,15 @@ def left_briefing(turn: Turn, event: ev.SupervisorLeft) -> None:
     failing.attempt_failed(turn, Outcome.SUPERVISOR_HANGUP)
 
 
-def _briefing_over(turn: Turn, resolution: str, **data: Any) -> None:
-    turn.tell(Phase.BRIEFING_COMPLETE, resolution=resolution, **{"by": None, "decline_reason": None, **data})
+def _briefing_over(turn: Turn, resolution: str, *, by: str | None = None, said: Decline | None = None) -> None:
+    turn.tell(
+        Phase.BRIEFING_COMPLETE,
+        resolution=resolution,
+        by=by,
+        decline_reason=said.reason if said else None,
+        decline_kind=said.kind if said else None,
+        suggestion=said.suggestion if said else None,
+    )
 
 
 def media_lost(turn: Turn, event: ev.MediaOut | ev.Released) -> None:

@@ -66,8 +66,17 @@ def close(turn: Turn, *, caller_gone: bool = False) -> None:
     turn.go(State.CLOSING)
     if caller_gone:
         turn.drop(turn.call.caller)
+    end_introduction(turn)
     for owned in reversed(turn.call.ledger):
         if owned.kind is not OwnedKind.BRIDGE:
+            turn.release(owned)
+
+
+def end_introduction(turn: Turn) -> None:
+    """Nobody is left to be introduced, or the life that spoke has ended."""
+    transfer = turn.call.transfer_in_flight
+    for owned in transfer.ledger if transfer else ():
+        if owned.kind is OwnedKind.MEDIA:
             turn.release(owned)
 
 
@@ -83,7 +92,16 @@ def ring_next(turn: Turn) -> None:
     turn.own(OwnedKind.CHANNEL, channel_id)
     turn.do(OpenRoom(attempt.room_id))
     deadline = min(turn.now + route.ring_timeout, transfer.join_deadline)
-    turn.do(RingSupervisor(attempt, turn.call.call_id, timeout=deadline - turn.now + ORIGINATE_SLACK))
+    turn.do(
+        RingSupervisor(
+            attempt,
+            turn.call.call_id,
+            transfer.transfer_id,
+            timeout=deadline - turn.now + ORIGINATE_SLACK,
+            reason=transfer.request.reason,
+            form=transfer.summary_form,
+        )
+    )
     turn.go(State.DIALING, deadline=deadline)
 
 
@@ -103,16 +121,21 @@ def dialed(turn: Turn, _: ev.Event) -> None:
 def warm_briefing(turn: Turn) -> None:
     """A line for the assistant while it still rings, so that the first word needs none to be opened."""
     if turn.attempt.media_id is None:
-        turn.do(WarmBriefing(_line(turn)))
+        turn.do(WarmBriefing(_new_line(turn)))
 
 
 def start_briefing(turn: Turn, *, again: bool = False) -> None:
-    attempt = turn.attempt
-    media_id = attempt.media_id if attempt.media_id and not attempt.media_out else _line(turn)
+    media_id = _line(turn)
     turn.do(StartBriefing(turn.attempt, turn.transfer.room_id, media_id, again))
 
 
 def _line(turn: Turn) -> str:
+    """The assistant's line to the supervisor: the one that is open, else a new one."""
+    attempt = turn.attempt
+    return attempt.media_id if attempt.media_id and not attempt.media_out else _new_line(turn)
+
+
+def _new_line(turn: Turn) -> str:
     media_id = turn.new_media()
     turn.set_attempt(media_id=media_id, media_out=False, media_speaks=False)
     return media_id
@@ -147,12 +170,11 @@ def let_supervisor_go(turn: Turn, farewell: str | None) -> None:
 
 
 def _dismiss(turn: Turn, farewell: str) -> None:
-    attempt = turn.attempt
-    media_id = attempt.media_id if attempt.media_id and not attempt.media_out else _line(turn)
+    channel_id, media_id = turn.attempt.channel_id, _line(turn)
     turn.set_attempt(is_dismissed=True)
     turn.mark_asked(media_id)
-    turn.mark_asked(attempt.channel_id)
-    turn.do(Dismiss(farewell, attempt.channel_id, turn.transfer.room_id, media_id))
+    turn.mark_asked(channel_id)
+    turn.do(Dismiss(farewell, channel_id, turn.transfer.room_id, media_id))
 
 
 def out_of_asterisk(turn: Turn, id: str) -> None:

@@ -55,8 +55,14 @@ def room_opened(turn: Turn, _: ev.RoomOpened) -> None:
 
 def summary_ready(turn: Turn, event: ev.SummaryReady) -> None:
     if turn.transfer.summary is None:
-        turn.set_transfer(summary=event.text, summary_source=event.source)
-        turn.tell(Phase.SUMMARY_READY, summary=event.text, source=event.source, seconds=round(event.seconds, 6))
+        turn.set_transfer(summary=event.text, summary_source=event.source, summary_form=event.form)
+        turn.tell(
+            Phase.SUMMARY_READY,
+            summary=event.text,
+            source=event.source,
+            seconds=round(event.seconds, 6),
+            form=dict(event.form),
+        )
 
 
 def no_place_to_hold(turn: Turn, event: ev.HoldFailed | ev.RoomFailed) -> None:

@@ -70,6 +70,10 @@ def _resume_joining(turn: Turn, event: ev.Resumed) -> None:
         moves.join(turn)
 
 
+def _resume_connected(turn: Turn, event: ev.Resumed) -> None:
+    moves.end_introduction(turn)
+
+
 def _resume_returning(turn: Turn, event: ev.Resumed) -> None:
     turn.do(ReturnCaller(turn.call.caller, turn.call.bridge_id))
     turn.go(State.RETURNING, deadline=turn.now + moves.CONFIRM)
@@ -86,6 +90,7 @@ _RESUME = {
     State.DIALING: _resume_dialing,
     State.BRIEFING: _resume_briefing,
     State.JOINING: _resume_joining,
+    State.CONNECTED: _resume_connected,
     State.RETURNING: _resume_returning,
     State.LEAVING: _resume_leaving,
 }

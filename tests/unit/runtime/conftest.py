@@ -34,9 +34,12 @@ def policy():
 def rules(**changes):
     given = {
         "routing": {
-            "rr": Rule("rr", "PJSIP/{to}@trunk", callers=("+14155550100",), destinations=("2???",), max_concurrent=2)
+            "rr": Rule("rr", "PJSIP/{to}@trunk", callers=("+14155550100",), destinations=("2???",), max_concurrent=2),
+            "rr_told": Rule("rr_told", "PJSIP/{to}@trunk", destinations=("2???",), context="x-headers"),
+            "rr_local": Rule("rr_local", "Local/{to}@desks", destinations=("2???",), context="x-headers"),
         },
-        "briefing_profiles": frozenset({"default"}),
+        "briefing_profiles": frozenset({"default", "polite"}),
+        "introductions": frozenset({"polite"}),
         "moh_class": "default",
         "max_transfers": 3,
         "transcript_bytes": 10_000,
@@ -103,13 +106,20 @@ class World:
         }
         self.desk.user_event("WarmTransferRequest", request, CALLER)
 
-    async def briefing(self):
+    async def briefing(self, **variables):
         await self.talking()
-        self.ask()
+        self.ask(**variables)
         await self.settle()
         self.ari.answers(self.supervisor_leg)
         await self.settle()
         return self.call
+
+    async def introducing(self):
+        """Caller and supervisor talk, and the assistant says its line to both."""
+        await self.briefing(briefing_profile="polite")
+        self.ari.press(self.supervisor_leg, "1")
+        await self.settle()
+        return self.briefer.last
 
     @property
     def call(self):

@@ -2,7 +2,11 @@
 
 import asyncio
 
+import pytest
+
+from ari_app.runtime.effects import INTRODUCTION
 from ari_app.testing.fake_ari import FakeAri
+from ari_app.testing.jumping import at_once
 from ari_app.transfer.model import Outcome, State
 from tests.unit.runtime.conftest import CALLER, World, no_sleep
 
@@ -107,6 +111,111 @@ async def test_music_that_can_not_be_had_becomes_silence_with_packets(world):
     await world.settle()
     assert world.ari.channels[CALLER].silence
     assert "caller_on_hold" in world.phases
+
+
+# The introduction
+
+
+async def test_the_assistant_says_its_line_and_is_out_before_the_transfer_is_complete(world):
+    briefing = await world.introducing()
+    assert briefing.done[-1].startswith("introduce") and world.phases[-1] == "call_switched"
+    briefing.introduced.set()
+    await world.settle()
+    assert world.phases.count("transfer_complete") == 1 and world.result()["success"]
+    media = briefing.done[-1].removeprefix("introduce ")
+    assert {"channelId": media} in world.ari.made("channels.hangup")
+
+
+async def test_another_profile_introduces_nobody(world):
+    await world.briefing()
+    world.ari.press(world.supervisor_leg, "1")
+    await world.settle()
+    assert not [done for done in world.briefer.last.done if done.startswith("introduce")]
+
+
+@pytest.mark.parametrize("who", ["caller", "supervisor"])
+async def test_a_hang_up_ends_the_introduction_at_once(world, who):
+    briefing = await world.introducing()
+    world.ari.hangs_up(CALLER if who == "caller" else world.supervisor_leg)
+    await world.settle()
+    assert briefing.done[-1].startswith("stop")
+    assert world.phases.count("transfer_complete") == 1
+    assert (world.ari.channels, world.ari.bridges, world.desk.live) == ({}, {}, {})
+
+
+async def test_an_introduction_that_fails_changes_nothing_for_the_two(world):
+    await world.briefing(briefing_profile="polite")
+    world.briefer.last.fails_to_speak = True
+    world.ari.press(world.supervisor_leg, "1")
+    await world.settle()
+    assert world.result()["outcome"] == "completed"
+    assert world.ari.channels[CALLER].bridge == world.ari.channels[world.supervisor_leg].bridge is not None
+    assert world.briefer.last.done[-1].startswith("stop"), "what was opened is closed"
+
+
+@at_once
+async def test_an_introduction_that_does_not_end_is_ended():
+    async with World().running() as world:
+        loop = asyncio.get_running_loop()
+        briefing = await world.introducing()
+        began = loop.time()
+        await asyncio.sleep(INTRODUCTION + 0.1)
+        assert briefing.done[-1].startswith("stop")
+        assert world.result()["outcome"] == "completed"
+        assert loop.time() - began < INTRODUCTION + 1
+
+
+# What the INVITE says
+
+
+def told_to(world, leg):
+    (made,) = (m for m in world.ari.made("channels.originateWithId") if m["channelId"] == leg)
+    return {n.removeprefix("PJSIP_HEADER(add,").rstrip(")"): v for n, v in made["body"]["variables"].items()}
+
+
+async def test_the_invite_says_what_is_known_when_the_rule_wants_it(world):
+    world.briefer.known = {"who": "Ana", "problem": "charged twice"}
+    await world.talking()
+    world.ask(destination={"routing_rule_id": "rr_told", "sip_call_to": "2001", "headers": {"x-wt-who": "the boss"}})
+    await world.settle()
+    call = world.call
+    assert told_to(world, world.supervisor_leg) == {
+        "WT_CALL_ID": call.call_id,
+        "x-wt-who": "the boss",
+        "X-WT-Problem": "charged twice",
+        "X-WT-Call-ID": call.call_id,
+        "X-WT-Transfer-ID": call.transfer.transfer_id,
+    }
+
+
+async def test_the_second_invite_says_what_the_summary_found(world):
+    world.briefer.known = {"who": "somebody"}
+    world.briefer.form = (("who", "Ana Lovelace"),)
+    await world.talking()
+    told = {"routing_rule_id": "rr_told", "sip_call_to": "2001"}
+    world.ask(destination=None, destinations=[told, told])
+    await world.settle()
+    world.ari.rejects(first := world.supervisor_leg, 486)
+    await world.settle()
+    assert told_to(world, first)["X-WT-Who"] == "somebody"
+    assert told_to(world, world.supervisor_leg)["X-WT-Who"] == "Ana Lovelace"
+
+
+@pytest.mark.parametrize("rule", ["rr", "rr_local"])
+async def test_a_rule_without_context_and_a_line_without_headers_say_nothing(world, rule):
+    world.briefer.known = {"who": "Ana"}
+    await world.talking()
+    world.ask(destination={"routing_rule_id": rule, "sip_call_to": "2001"})
+    await world.settle()
+    assert set(told_to(world, world.supervisor_leg)) == {"WT_CALL_ID"}
+
+
+async def test_a_briefing_that_can_not_say_anything_rings_all_the_same(world):
+    world.briefer.known = None
+    await world.talking()
+    world.ask(destination={"routing_rule_id": "rr_told", "sip_call_to": "2001"})
+    await world.settle()
+    assert set(told_to(world, world.supervisor_leg)) == {"WT_CALL_ID", "X-WT-Call-ID", "X-WT-Transfer-ID"}
 
 
 async def test_no_answer_in_time(world):

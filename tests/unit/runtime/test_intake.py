@@ -25,6 +25,7 @@ GOOD = {"routing_rule_id": "rr", "sip_call_to": "2001"}
         ({"supervisor_join_timeout": -1}, "supervisor_join_timeout"),
         ({"supervisor_join_timeout": float("nan")}, "supervisor_join_timeout"),
         ({"briefing_profile": "unknown"}, "briefing_profile"),
+        ({"introduces": True}, "introduces"),
         ({"chat_history": "hello"}, "chat_history"),
         ({"chat_history": [{"role": "user", "content": "x" * 20_000}]}, "chat_history"),
         ({"metadata": {"x": "y" * 20_000}}, "metadata"),

@@ -2,7 +2,12 @@
 
 import json
 
-from ari_app.runtime.publish import MAX_BODY, fitted
+import pytest
+
+from ari_app.http.phases import DATA
+from ari_app.runtime.publish import MAX_BODY, Publisher, fitted
+from ari_app.transfer.model import Phase
+from ari_app.wire import AttemptResult, PhasePayload, TransferResult
 from tests.unit.runtime.conftest import World
 
 
@@ -47,3 +52,55 @@ def test_a_payload_is_cut_to_the_limit_at_its_longest_texts():
 def test_a_payload_that_fits_is_sent_as_it_is():
     payload = {"transfer_id": "tr_1", "data": {"summary": "x" * 9_000}}
     assert fitted(payload) == payload
+
+
+async def accepted(world):
+    await world.briefing()
+    world.ari.press(world.supervisor_leg, "1")
+
+
+async def declined(world):
+    await world.briefing()
+    world.ari.press(world.supervisor_leg, "2")
+
+
+async def busy(world):
+    await world.talking()
+    world.ask()
+    await world.settle()
+    world.ari.rejects(world.supervisor_leg, 486)
+
+
+async def refused(world):
+    await world.talking()
+    world.ask(surprise=1)
+
+
+@pytest.mark.parametrize(
+    ("story", "end"),
+    [
+        (accepted, Phase.TRANSFER_COMPLETE),
+        (declined, Phase.TRANSFER_CANCELLED),
+        (busy, Phase.TRANSFER_CANCELLED),
+        (refused, Phase.TRANSFER_FAILED),
+    ],
+)
+async def test_phases_are_as_they_are_described(world, story, end):
+    await story(world)
+    await world.settle()
+    assert world.payloads[-1]["phase"] == end
+    for payload in world.payloads:
+        assert set(payload) == set(PhasePayload.model_validate(payload).model_fields_set)
+        described = DATA[Phase(payload["phase"])]
+        assert set(payload["data"]) == set(described.model_fields), payload["phase"]
+        described.model_validate(payload["data"])
+    result = world.result()
+    assert set(result) == set(TransferResult.model_fields)
+    assert all(set(attempt) == set(AttemptResult.model_fields) for attempt in result["attempts"])
+
+
+async def test_everybody_who_listens_hears_of_every_phase_at_once(world):
+    heard = [], []
+    publisher = Publisher(world.ari, *(each.append for each in heard))
+    publisher.publish({"transfer_id": "tr_1", "phase": "started"}, reply_to=None)
+    assert [len(each) for each in heard] == [1, 1]

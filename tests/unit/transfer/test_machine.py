@@ -1,5 +1,7 @@
 """The transfer's stories, told command by command."""
 
+import pytest
+
 from ari_app.testing.playbook import (
     AGENT,
     CALLER,
@@ -19,6 +21,7 @@ from ari_app.transfer.commands import (
     Dismiss,
     HandBack,
     HoldCaller,
+    Introduce,
     JoinCaller,
     MarkCaller,
     OpenRoom,
@@ -163,6 +166,7 @@ def test_accepted_by_speech():
         "call_switched",
         "transfer_complete",
     ]
+    assert book.told_of(Phase.SUMMARY_READY)["form"] == {}
     assert book.told_of(Phase.TRANSFER_COMPLETE)["result"]["success"] is True
 
 
@@ -200,6 +204,44 @@ def test_ringing_may_be_heard_before_the_originate_is_answered():
     assert book.phases[-2:] == [Phase.SUPERVISOR_DIALED, Phase.SUPERVISOR_RINGING]
 
 
+# The introduction
+
+
+def test_one_line_to_both_and_the_transfer_is_complete_when_the_assistant_is_out():
+    book = Playbook.joining(introduces=True) >> MediaOut(MEDIA) >> Seated(ROOM, CALLER)
+    book << Release << Introduce(ROOM, MEDIA_2)
+    book >> Released(AGENT)
+    book << Release >> Released(TALK)
+    assert book.phases[-1] is Phase.CALL_SWITCHED
+    (book >> MediaOut(MEDIA_2) >> Released(MEDIA_2)).ends(Outcome.COMPLETED).is_in(State.CONNECTED)
+
+
+def test_nobody_is_introduced_before_both_are_confirmed():
+    book = Playbook.joining(introduces=True) >> MediaOut(MEDIA)
+    (book >> JoinFailed("422") << ReturnCaller << Dismiss).is_in(State.RETURNING)
+
+
+def test_caller_hangs_up_in_the_introduction():
+    book = Playbook.introducing() >> CallerLeft()
+    (
+        book
+        << Release(Owned(OwnedKind.MEDIA, MEDIA_2, asked=True))
+        << Release(Owned(OwnedKind.CHANNEL, SUPERVISOR, asked=True))
+    )
+    book >> Released(MEDIA_2)
+    book.ends(Outcome.COMPLETED)
+    (book >> Released(SUPERVISOR) << Release >> Released(ROOM)).is_in(State.CLOSED)
+
+
+def test_supervisor_hangs_up_in_the_introduction():
+    book = Playbook.introducing() >> SupervisorLeft(SUPERVISOR)
+    book << Release(Owned(OwnedKind.MEDIA, MEDIA_2, asked=True)) << Release << Release
+    book >> MediaOut(MEDIA_2)
+    book.ends(Outcome.COMPLETED)
+    book >> Released(CALLER) >> Released(SUPERVISOR)
+    (book << Release >> Released(ROOM)).is_in(State.CLOSED)
+
+
 # The supervisor is not reached
 
 
@@ -219,6 +261,17 @@ def test_second_destination_after_a_busy_first():
     book << Release >> Released(ROOM) >> SupervisorAnswered(SECOND)
     (book << SeatSupervisor(SECOND, ROOM_2) << StartBriefing).is_in(State.BRIEFING)
     assert [a.outcome for a in book.transfer.attempts] == [Outcome.BUSY, None]
+
+
+def test_the_second_invite_can_say_what_the_first_could_not():
+    form = (("who", "Ana"), ("problem", "charged twice"))
+    book = Playbook.talking() >> requested(route("2001"), route("2002"))
+    first = book.take(RingSupervisor)
+    book >> SummaryReady("Ana was charged twice.", "llm", 0.4, form) >> SupervisorLeft(SUPERVISOR, sip_code=486)
+    second = book.take(RingSupervisor)
+    assert (first.form, second.form) == ((), form)
+    assert {(ring.reason, ring.transfer_id) for ring in (first, second)} == {("wants a refund", "tr_1")}
+    assert book.told_of(Phase.SUMMARY_READY)["form"] == {"who": "Ana", "problem": "charged twice"}
 
 
 def test_one_who_declined_never_meets_the_next_one_nor_the_caller():
@@ -285,10 +338,43 @@ def test_declined_with_a_reason_returns_the_caller_first():
     assert book.told_of(Phase.TRANSFER_CANCELLED)["result"]["decline_reason"] == "I am in a meeting"
 
 
+@pytest.mark.parametrize(
+    ("kind", "reason", "suggestion", "farewell"),
+    [
+        ("refused", "I am in a meeting", None, "farewell_declined"),
+        ("message", "tell them I call back at five", None, "farewell_message"),
+        ("redirect", "that is for billing", "Maria in billing", "farewell_redirect"),
+    ],
+)
+def test_a_no_is_told_with_its_kind(kind, reason, suggestion, farewell):
+    book = Playbook.briefing() >> BriefingDeclined(MEDIA, "speech", reason, kind, suggestion)
+    book << ReturnCaller << Dismiss(farewell, SUPERVISOR, ROOM, MEDIA)
+    book >> Seated(TALK, CALLER) >> MediaOut(MEDIA) >> Released(SUPERVISOR)
+    (book << Release >> Released(ROOM)).ends(Outcome.DECLINED)
+    assert book.told_of(Phase.BRIEFING_COMPLETE) == {
+        "resolution": "declined",
+        "by": "speech",
+        "decline_reason": reason,
+        "decline_kind": kind,
+        "suggestion": suggestion,
+    }
+    result = book.told_of(Phase.TRANSFER_CANCELLED)["result"]
+    assert [a["decline"] for a in result["attempts"]] == [{"kind": kind, "reason": reason, "suggestion": suggestion}]
+
+
 def test_declined_by_key():
     book = Playbook.briefing() >> SupervisorPressed(SUPERVISOR, "2")
     book << ReturnCaller << Dismiss
-    assert book.told_of(Phase.BRIEFING_COMPLETE) == {"resolution": "declined", "by": "dtmf", "decline_reason": None}
+    complete = book.told_of(Phase.BRIEFING_COMPLETE)
+    assert (complete["by"], complete["decline_kind"], complete["decline_reason"]) == ("dtmf", "refused", None)
+
+
+@pytest.mark.parametrize("event", [BriefingAccepted(MEDIA), VoicemailDetected(MEDIA), BriefingExhausted(MEDIA)])
+def test_what_is_no_decline_has_no_kind(event):
+    book = Playbook.briefing().been_through(event)
+    complete = book.told_of(Phase.BRIEFING_COMPLETE)
+    assert (complete["decline_kind"], complete["suggestion"]) == (None, None)
+    assert book.transfer.attempt.decline is None
 
 
 def test_silence_is_never_consent():
@@ -303,10 +389,25 @@ def test_the_last_reprompt_is_never_consent():
     assert book.transfer.outcome is Outcome.ACK_TIMEOUT
 
 
-def test_a_machine_is_never_connected():
+def test_a_machine_is_hung_up_without_a_word_and_never_connected():
     book = Playbook.briefing() >> VoicemailDetected(MEDIA)
     book << ReturnCaller << Release << Release
-    assert book.transfer.outcome is Outcome.VOICEMAIL
+    book >> BriefingAccepted(MEDIA) >> SupervisorPressed(SUPERVISOR, "1")
+    book >> Seated(TALK, CALLER) >> Released(MEDIA) >> Released(SUPERVISOR)
+    (book << Release >> Released(ROOM)).ends(Outcome.VOICEMAIL)
+    assert book.told_of(Phase.BRIEFING_COMPLETE)["resolution"] == "voicemail"
+
+
+def test_a_machine_before_the_first_word_gives_way_to_the_next_destination():
+    book = Playbook.dialing(route("2001"), route("2002")).been_through(SupervisorAnswered(SUPERVISOR))
+    book >> VoicemailDetected(MEDIA)
+    (
+        book
+        << Release(Owned(OwnedKind.MEDIA, MEDIA, asked=True))
+        << Release(Owned(OwnedKind.CHANNEL, SUPERVISOR, asked=True))
+    )
+    (book << OpenRoom(ROOM_2) << RingSupervisor).is_in(State.DIALING)
+    assert [a.outcome for a in book.transfer.attempts] == [Outcome.VOICEMAIL, None]
 
 
 def test_a_failed_briefing_gives_the_caller_back():

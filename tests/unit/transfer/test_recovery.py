@@ -2,8 +2,16 @@
 
 from ari_app.testing.playbook import AGENT, CALLER, MEDIA, MEDIA_2, ROOM, SUPERVISOR, TALK, Playbook, requested, route
 from ari_app.transfer import events as ev
-from ari_app.transfer.commands import HoldCaller, JoinCaller, ReturnCaller, RingSupervisor, StartBriefing
-from ari_app.transfer.model import Outcome, State
+from ari_app.transfer.commands import (
+    HoldCaller,
+    Introduce,
+    JoinCaller,
+    Release,
+    ReturnCaller,
+    RingSupervisor,
+    StartBriefing,
+)
+from ari_app.transfer.model import Outcome, Phase, State
 from ari_app.transfer.recovery import Seen, reconcile
 
 
@@ -95,6 +103,32 @@ def test_killed_after_the_join_before_it_was_told_is_told():
     book = Playbook.joining()
     resumed(book, seen(CALLER, AGENT, SUPERVISOR, talk=(AGENT,), room=(SUPERVISOR, CALLER)))
     book.is_in(State.CONNECTED)
+
+
+def test_killed_in_the_introduction_takes_the_assistant_out_and_leaves_the_two_alone():
+    book = Playbook.introducing()
+    here = seen(CALLER, SUPERVISOR, MEDIA_2, room=(SUPERVISOR, CALLER, MEDIA_2), bridges=(ROOM,))
+    assert resumed(book, here) == [Release]
+    (book >> ev.Released(MEDIA_2)).ends(Outcome.COMPLETED).is_in(State.CONNECTED)
+
+
+def test_killed_in_the_introduction_and_the_assistant_is_out_already():
+    book = Playbook.introducing()
+    assert resumed(book, seen(CALLER, SUPERVISOR, room=(SUPERVISOR, CALLER), bridges=(ROOM,))) == []
+    assert book.is_in(State.CONNECTED).transfer.phase is Phase.TRANSFER_COMPLETE
+
+
+def test_killed_in_the_join_introduces_afterwards():
+    book = Playbook.joining(introduces=True)
+    facts = seen(CALLER, AGENT, SUPERVISOR, talk=(AGENT,), room=(SUPERVISOR, CALLER))
+    assert resumed(book, facts).count(Introduce) == 1
+    book.is_in(State.CONNECTED)
+
+
+def test_a_connection_that_was_away_leaves_the_introduction_to_who_says_it():
+    book = Playbook.introducing()
+    missed = reconcile(book.call, seen(CALLER, SUPERVISOR, room=(SUPERVISOR, CALLER), bridges=(ROOM,)), resuming=False)
+    assert ev.Released(MEDIA_2) not in missed
 
 
 def test_killed_on_the_way_back_returns():

@@ -8,7 +8,12 @@ from ari_app.transfer.routing import NotAllowed, Rule, Wanted, matches, route
 
 RULES = {
     "rr_sales": Rule(
-        "rr_sales", "PJSIP/{to}@trunk-a", callers=("+14155550100",), destinations=("+1415*", "2???"), ring_timeout=25
+        "rr_sales",
+        "PJSIP/{to}@trunk-a",
+        callers=("+14155550100",),
+        destinations=("+1415*", "2???"),
+        ring_timeout=25,
+        context="x-headers",
     ),
     "rr_closed": Rule("rr_closed", "PJSIP/{to}@trunk-b"),
 }
@@ -17,6 +22,7 @@ RULES = {
 def test_an_allowed_destination_becomes_a_dial_string():
     made = route(Wanted("rr_sales", "+14155550123", "+14155550100"), RULES)
     assert (made.endpoint, made.sip_call_from) == ("PJSIP/+14155550123@trunk-a", "+14155550100")
+    assert made.context == "x-headers"
 
 
 def test_the_rules_first_number_is_presented_when_none_is_asked_for():

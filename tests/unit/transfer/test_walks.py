@@ -41,10 +41,10 @@ anything = st.one_of(
     st.builds(ev.Unseated, st.sampled_from([ROOM, TALK]), st.sampled_from([CALLER, *SUPERVISORS])),
     st.just(ev.JoinFailed("x")),
     st.just(ev.ReturnFailed("x")),
-    st.just(ev.SummaryReady("s", "extractive", 0.1)),
+    st.just(ev.SummaryReady("s", "extractive", 0.1, (("who", "Ana"),))),
     st.builds(ev.BriefingStarted, medias),
     st.builds(ev.BriefingAccepted, medias),
-    st.builds(ev.BriefingDeclined, medias),
+    st.builds(ev.BriefingDeclined, medias, kind=st.sampled_from(["refused", "message", "redirect"])),
     st.builds(ev.VoicemailDetected, medias),
     st.builds(ev.BriefingExhausted, medias),
     st.builds(ev.BriefingFailed, medias, st.just("x")),
@@ -62,7 +62,9 @@ starts = st.sampled_from(
         lambda: Playbook.dialing(route("2001"), route("2002")),
         lambda: Playbook.briefing(route("2001"), route("2002")),
         Playbook.joining,
+        lambda: Playbook.joining(introduces=True),
         Playbook.connected,
+        Playbook.introducing,
         Playbook.returning,
         Playbook.leaving,
     ]
@@ -97,6 +99,8 @@ def test_the_guarantees(start, events):
         commands += step.commands
         _no_state_without_a_deadline(step.call)
         _consent_is_explicit(before, event, step)
+        _a_machine_is_never_joined(before, event, step)
+        _only_two_who_talk_are_introduced(before, step)
         _other_legs_never_end_the_caller(before, event, step)
         for told in step.phases:
             if told.phase.is_terminal:
@@ -106,6 +110,8 @@ def test_the_guarantees(start, events):
     assert all(count == 1 for count in terminal.values())
     rung = [c.attempt.channel_id for c in commands if isinstance(c, cmd.RingSupervisor)]
     assert len(rung) == len(set(rung)), "somebody was rung twice"
+    introduced = [c.media_id for c in commands if isinstance(c, cmd.Introduce)]
+    assert len(introduced) <= 1, "they were introduced twice"
 
 
 WAITS_FOR_SOMEBODY = {State.CONNECTING, State.DIALING, State.BRIEFING, State.JOINING, State.RETURNING, State.LEAVING}
@@ -120,6 +126,29 @@ def _consent_is_explicit(before, event, step):
         resumed = isinstance(event, ev.Resumed) and before.state is State.JOINING
         said_yes = isinstance(event, ev.BriefingAccepted) or getattr(event, "digit", "") == "1"
         assert resumed or (said_yes and before.state is State.BRIEFING and before.transfer.attempt.briefing_started)
+
+
+def _a_machine_is_never_joined(before, event, step):
+    if isinstance(event, ev.VoicemailDetected) and not step.noted:
+        answered = before.transfer.attempt
+        assert answered.number in _machines(step.call)
+        assert all(owned.asked for owned in step.call.transfer.ledger if owned.id == answered.channel_id)
+        assert not any(isinstance(command, cmd.Dismiss) for command in step.commands)
+    if step.call.state in (State.JOINING, State.CONNECTED):
+        assert step.call.transfer.attempt.number not in _machines(step.call)
+
+
+def _machines(call):
+    return {attempt.number for attempt in call.transfer.attempts if attempt.outcome is Outcome.VOICEMAIL}
+
+
+def _only_two_who_talk_are_introduced(before, step):
+    for command in step.commands:
+        if isinstance(command, cmd.Introduce):
+            told = [told.phase for told in step.phases]
+            assert (before.state, step.call.state) == (State.JOINING, State.CONNECTED)
+            assert told == [Phase.CALL_SWITCHED], "complete only when the assistant is out again"
+            assert command.media_id in {owned.id for owned in step.call.transfer.ledger}
 
 
 def _other_legs_never_end_the_caller(before, event, step):
