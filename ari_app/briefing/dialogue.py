@@ -3,38 +3,55 @@
 Facts come in as events, what to do goes out as actions. The manners, in short:
 
 - **Hello first.** The supervisor answers and says something; the briefing starts when that ends, 0.8 s after the
-  answer at the latest. What was begun before the briefing decides nothing, whatever the words.
+  answer at the latest. What was begun before the briefing decides nothing, whatever the words. Over a voice that may be
+  a machine's only the first line is said, which tells nothing; `humans.py` knows, `machines.py` talks to machines.
 - **Speech stops the briefing at once.** If it decides nothing, the briefing goes on at the start of the sentence that
   was cut off, so that nothing is lost and nothing is heard twice: a cough must not cost the summary. Whoever interrupts
   the summary a third time has had enough of it and gets the question.
+- **Other words are a question**, where somebody can answer it; then the briefing goes on. An answer decides nothing.
 - **A bare yes answers a question.** "Yes, put them through" accepts from the first word of the briefing; a lone "yes"
   or "okay" during the summary means "go on", and during the first second it means "hello".
 - **Only final words decide**, and a refusal counts wherever it is said.
 - **Patience ends.** Silence, other keys and unclear answers are re-prompted twice, then the briefing is exhausted.
+  Questions are bounded, and so is "give me a minute".
 
-The keys 1 and 2 are decided by the call itself and never get here.
+The keys 1 and 2 are decided by the call itself and never get here, but for a 2 instead of a message.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from enum import Enum
+from math import inf
 
-from ari_app.briefing.intent import Intent, Reading, read_intent
+from ari_app.briefing.answering import Answering
+from ari_app.briefing.floor import Floor, Mood
+from ari_app.briefing.granting import Granting
+from ari_app.briefing.humans import Humanity
+from ari_app.briefing.intent import DeclineKind, Intent, Reading, read_intent
+from ari_app.briefing.machines import Machine
+from ari_app.briefing.patience import (
+    ANSWER_WITHIN,
+    HELLO_WITHIN,
+    LONGEST_TURN,
+    REPROMPTS,
+    WAIT_WITHIN,
+    WORDS_WITHIN,
+    Patience,
+)
 from ari_app.briefing.turns import (
     Accept,
     Action,
+    AnswerEnded,
+    AnswerSentence,
     Decline,
     GiveUp,
     Happening,
-    Hush,
     Line,
     LineOpened,
     Part,
     Pressed,
     Said,
-    Say,
     Script,
     SpeakingBegan,
     SpeechEnded,
@@ -42,34 +59,13 @@ from ari_app.briefing.turns import (
     Spoken,
     SummaryArrived,
     TimePassed,
+    Voicemail,
 )
 
-HELLO_WITHIN = 0.8
-"Seconds after the answer when the briefing starts even though nobody has said hello."
-ANSWER_WITHIN = 8.0
-"Seconds of silence after the question before it is put again."
-LONGEST_TURN = 12.0
-"Seconds one turn of the supervisor may last; a noisy line must not hold the briefing up for ever."
-WORDS_WITHIN = 1.2
-"Seconds after the end of speech in which its words must have come."
 NEW_TURN_AFTER = 0.25
 "Seconds into a turn before its words can be final; words that come earlier belong to the turn before."
 HELLO_UNTIL = 1.0
-"Seconds after the first word of the briefing in which a bare yes is a late hello."
-REPROMPTS = 2
-INTERRUPTIONS = 2
-"Interruptions without a decision that the briefing takes up again where it was; one of the greeting is free."
-
-
-class Mood(Enum):
-    WAITING = "waiting"
-    "Nothing was said yet: the supervisor's hello is awaited."
-    SPEAKING = "speaking"
-    YIELDING = "yielding"
-    "The supervisor has interrupted."
-    LISTENING = "listening"
-    "The question was put."
-    OVER = "over"
+"Seconds after the first word of the briefing in which a bare yes is a late hello, and nothing is a question."
 
 
 class Dialogue:
@@ -82,25 +78,25 @@ class Dialogue:
         waits_for_hello: bool = True,
         hello_within: float = HELLO_WITHIN,
         read: Callable[[str], Reading] = read_intent,
+        sounds_like_machine: Callable[[str], bool] = lambda text: False,
         answer_within: float = ANSWER_WITHIN,
+        wait_within: float = WAIT_WITHIN,
         reprompts: int = REPROMPTS,
     ) -> None:
-        self.mood = Mood.WAITING
-        self.deadline: float | None = None
         self._script = script
         self._waits_for_hello = waits_for_hello
         self._hello_within = hello_within
         self._read = read
         self._answer_within = answer_within
-        self._reprompts_left = reprompts
-        self._reprompts = reprompts
-        self._interruptions_left = INTERRUPTIONS
-        self._begun_at: float | None = None
-        self._numbered = 0
-        self._playlist: list[Say] = []
-        "What is being said and was not heard to its end."
-        self._summary_wanted = script.summary is None
-        "The summary belongs into what is being said and has still to arrive."
+        self._floor = Floor()
+        self._patience = Patience(reprompts)
+        self._answering = Answering(self._floor, script.question, script.not_known)
+        self._granting = Granting(self._floor, self._patience, script, wait_within, answer_within)
+        self.humanity = Humanity(sounds_like_machine, lambda text: read(text).intent is not Intent.NONE)
+        self._machine = Machine(self._floor, self.humanity, script.voicemail_message)
+        self._begun_at = inf
+        self._is_brief = False
+        "The summary is wanted in short."
         self._turns: list[float] = []
         "When the supervisor's last two turns began."
         self._is_talking = False
@@ -108,23 +104,38 @@ class Dialogue:
         "An acceptance that may have been misheard is being asked for once more."
 
     @property
+    def mood(self) -> Mood:
+        return self._floor.mood
+
+    @property
     def is_over(self) -> bool:
         return self.mood is Mood.OVER
+
+    @property
+    def deadline(self) -> float | None:
+        deadlines = (self._floor.due, None if self.is_over else self.humanity.deadline)
+        return min((at for at in deadlines if at is not None), default=None)
 
     def step(self, event: Happening, now: float) -> list[Action]:
         """Takes what happened and says what to do, in order."""
         if self.is_over:
             return []
+        self.humanity.step(event, now)
+        actions = self._machine.step(event, now) if self.humanity.is_machine else self._react(event, now)
+        if any(isinstance(action, Accept | Decline | GiveUp | Voicemail) for action in actions):
+            self._floor.turn_to(Mood.OVER, None)
+        return actions
+
+    def _react(self, event: Happening, now: float) -> list[Action]:
         match event:
             case LineOpened():
                 return self._opened(now)
-            case SummaryArrived(lines):
-                return self._summary_arrived(lines)
+            case SummaryArrived():
+                return self._summary_arrived(event)
             case SpeakingBegan():
                 self._begun_at = now
-                return []
             case Spoken(number):
-                return self._spoken(number, now)
+                self._spoken(number, now)
             case SpeechStarted():
                 return self._turn_began(now)
             case SpeechEnded():
@@ -133,7 +144,11 @@ class Dialogue:
                 return self._said(event, now)
             case Pressed(digit):
                 return self._pressed(digit)
-            case TimePassed():
+            case AnswerSentence(ask, text):
+                return self._answering.say(ask, text)
+            case AnswerEnded(ask):
+                return self._answering.end(ask)
+            case TimePassed() if self._floor.due is not None and now >= self._floor.due:
                 return self._time_passed(now)
         return []
 
@@ -141,173 +156,205 @@ class Dialogue:
 
     def _opened(self, now: float) -> list[Action]:
         if self._waits_for_hello:
-            self.deadline = now + self._hello_within
+            self._floor.due = now + self._hello_within
             return []
         return self._brief()
 
     def _brief(self) -> list[Action]:
-        return self._say(*self._script.greeting, *self._rest())
+        """Nothing private into the greeting of a machine: the end of the turn brings the rest."""
+        greeting, rest = self._script.greeting, self._rest()
+        if self.humanity.is_doubtful:
+            return self._floor.say_discreetly(greeting[:1], *greeting[1:], *rest)
+        return self._floor.say(*greeting, *rest)
 
     def _rest(self) -> tuple[Line, ...]:
         """Summary and question; nothing while the summary is still to come."""
-        summary = self._script.summary
-        self._summary_wanted = summary is None
+        summary = self._script.brief_summary if self._is_brief else self._script.summary
+        self._floor.awaits_summary = summary is None
         return () if summary is None else (*summary, self._script.question)
 
-    def _summary_arrived(self, lines: tuple[Line, ...]) -> list[Action]:
+    def _summary_arrived(self, arrived: SummaryArrived) -> list[Action]:
         if self._script.summary is not None:
             return []
-        script = self._script
-        self._script = replace(script, summary=lines)
-        if not self._summary_wanted or self.mood is Mood.WAITING:
+        self._script = replace(self._script, summary=arrived.lines, short=arrived.short)
+        if not self._floor.awaits_summary or self.mood is Mood.WAITING:
             return []
-        if self.mood is Mood.YIELDING:
-            self._summary_wanted = False
-            self._playlist += self._number(*lines, script.question)
-            return []
-        return self._say(*self._rest())
+        if self.mood is Mood.SPEAKING and not self._answering.is_open and not self._granting.is_on:
+            return self._floor.say(*self._rest())
+        return self._floor.say_later(*self._rest())
 
     # Speaking
 
-    def _say(self, *lines: Line) -> list[Action]:
-        """Adds to what is being said."""
-        says = self._number(*lines)
-        self._playlist += says
-        self.mood, self.deadline = Mood.SPEAKING, None
-        return list(says)
-
-    def _number(self, *lines: Line) -> list[Say]:
-        first = self._numbered + 1
-        self._numbered += len(lines)
-        return [Say(number, line) for number, line in enumerate(lines, first)]
-
     def _say_instead(self, *lines: Line) -> list[Action]:
-        """Breaks off whatever is being said."""
-        was_speaking = self.mood is Mood.SPEAKING
-        self._playlist = []
-        says = self._say(*lines)
-        return [Hush(), *says] if was_speaking else says
+        """Whatever was going on is over."""
+        self._answering.close()
+        self._granting.revoke()
+        return self._floor.say_instead(*lines)
 
-    def _spoken(self, number: int, now: float) -> list[Action]:
-        self._playlist = [say for say in self._playlist if say.number > number]
-        if self.mood is Mood.SPEAKING and not self._playlist and not self._summary_wanted:
-            self._listen(now)
-        return []
-
-    def _listen(self, now: float) -> None:
-        self.mood = Mood.LISTENING
-        self.deadline = now + (LONGEST_TURN if self._is_talking else self._answer_within)
+    def _spoken(self, number: int, now: float) -> None:
+        floor = self._floor
+        floor.playlist.played(number)
+        if self.mood is not Mood.SPEAKING or not floor.is_silent:
+            return
+        if floor.is_keeping_back:
+            floor.turn_to(Mood.YIELDING, now + (LONGEST_TURN if self._is_talking else WORDS_WITHIN))
+        elif self._answering.is_coming:
+            self._answering.wait(now)
+        elif self._granting.is_on:
+            self._granting.run(now)
+        elif not floor.awaits_summary:
+            floor.turn_to(Mood.LISTENING, now + (LONGEST_TURN if self._is_talking else self._answer_within))
 
     # The supervisor speaks
 
     def _turn_began(self, now: float) -> list[Action]:
         self._turns = [*self._turns[-1:], now]
         self._is_talking = True
-        if self.mood is Mood.SPEAKING:
-            self.mood, self.deadline = Mood.YIELDING, now + LONGEST_TURN
-            return [Hush()]
+        if self.mood in (Mood.SPEAKING, Mood.ANSWERING):
+            self._answering.interrupt()
+            return self._floor.yield_to(now + LONGEST_TURN)
         if self.mood is not Mood.WAITING:
-            self.deadline = now + LONGEST_TURN
+            self._floor.due = max(now + LONGEST_TURN, self._granting.until)
         return []
 
     def _turn_ended(self, now: float) -> list[Action]:
         self._is_talking = False
-        if self.mood is Mood.WAITING and self.deadline is not None:
+        if self.mood is Mood.WAITING and self._floor.due is not None:
             return self._brief()
-        if self.mood in (Mood.YIELDING, Mood.LISTENING):
-            self.deadline = now + WORDS_WITHIN
+        if self._floor.is_keeping_back and self.humanity.was_brief:
+            return self._floor.disclose()
+        if self._answering.has_words:
+            return self._ask(now)
+        if self.mood in (Mood.YIELDING, Mood.LISTENING, Mood.PAUSING):
+            self._floor.due = max(now + WORDS_WITHIN, self._granting.until)
         return []
 
-    def _said(self, said: Said, now: float) -> list[Action]:
-        if self._begun_at is None or self._is_hello(now):
-            return []
-        reading = self._read(said.text)
-        confirms, self._confirming = self._confirming, False
-        if reading.intent is Intent.DECLINE:
-            return self._end(Decline(reading.reason))
-        if reading.intent is Intent.ACCEPT and self._may_accept(reading, now):
-            return self._end(Accept()) if said.certain or reading.plain or confirms else self._confirm()
-        if reading.intent is Intent.REPEAT:
-            return self._repeat()
-        return self._undecided()
+    def _turn_of_words(self, now: float) -> float | None:
+        """When the turn began that words which come now belong to, as far as is known."""
+        began = [at for at in self._turns if now - at >= NEW_TURN_AFTER]
+        return began[-1] if began else None
 
     def _is_hello(self, now: float) -> bool:
         """Whether words that come now were begun before the briefing. Without voice activity nobody knows, so the
         first second of words is taken for it."""
-        assert self._begun_at is not None
-        began = [at for at in self._turns if now - at >= NEW_TURN_AFTER]
-        if not began:
+        turn = self._turn_of_words(now)
+        if turn is None:
             return bool(self._turns) or now - self._begun_at < HELLO_UNTIL
-        return began[-1] < self._begun_at
+        return turn < self._begun_at
+
+    # What the words mean
+
+    def _said(self, said: Said, now: float) -> list[Action]:
+        if self._is_hello(now):
+            return [] if self._is_talking else self._floor.disclose()
+        reading = self._read(said.text)
+        confirms, self._confirming = self._confirming, False
+        if self._granting.is_dictating:
+            return self._granting.dictated(said, reading, is_talking=self._is_talking, now=now)
+        match reading.intent:
+            case Intent.DECLINE:
+                return self._declined(reading)
+            case Intent.ACCEPT if self._may_accept(reading, now):
+                return [Accept()] if said.certain or reading.plain or confirms else self._confirm()
+            case Intent.REPEAT | Intent.SHORTER:
+                return self._repeat(briefly=reading.intent is Intent.SHORTER)
+            case Intent.WAIT if self._patience.waits():
+                self._answering.close()
+                return self._granting.wait(now)
+            case Intent.NONE if self._is_question(said, now):
+                is_new = self._answering.take(said.text, self._turn_of_words(now))
+                return self._ask(now) if is_new and not self._is_talking else []
+        return self._undecided(reading, now)
 
     def _may_accept(self, reading: Reading, now: float) -> bool:
-        assert self._begun_at is not None
-        return not reading.bare or (self._question_was_put() and now - self._begun_at >= HELLO_UNTIL)
+        return not reading.bare or (self._floor.question_was_put and now - self._begun_at >= HELLO_UNTIL)
 
     def _confirm(self) -> list[Action]:
         """Two misunderstandings in a row are needed to connect somebody by mistake."""
-        self._confirming, self._summary_wanted = True, False
+        self._confirming, self._floor.awaits_summary = True, False
         return self._say_instead(self._script.confirm or self._script.question)
 
-    def _question_was_put(self) -> bool:
-        """The question, or what stands for it, is the first thing not heard to its end, or everything was heard."""
-        if self._summary_wanted:
-            return False
-        return not self._playlist or self._playlist[0].line.part in (Part.QUESTION, Part.REPROMPT)
-
-    def _undecided(self) -> list[Action]:
+    def _undecided(self, reading: Reading, now: float) -> list[Action]:
         """Words that decide nothing. Over the briefing without an interruption they are left alone."""
         match self.mood:
             case Mood.YIELDING if not self._is_talking:
-                return self._reprompt() if self._question_was_put() else self._go_on()
+                return self._reprompt() if self._floor.question_was_put else self._go_on(now)
             case Mood.LISTENING if not self._is_talking:
                 return self._reprompt()
+            case Mood.PAUSING if reading.intent is not Intent.NONE:
+                return self._granting.end()
         return []
 
-    def _go_on(self) -> list[Action]:
+    def _go_on(self, now: float) -> list[Action]:
         """After an interruption: the sentence cut off and what follows; in the end the question."""
-        rest = [say.line for say in self._playlist]
+        if self._granting.is_on:
+            return self._granting.run(now)
+        if self._answering.is_open:
+            return self._answering.ask_again(now)
+        rest = self._floor.unheard
         if rest and rest[0].part is Part.GREETING:
             return self._say_instead(*rest)
-        if self._interruptions_left == 0 or not (rest or self._summary_wanted):
-            return self._reprompt() if self._question_was_put() else self._say_instead(self._script.question)
-        self._interruptions_left -= 1
+        if not (rest or self._floor.awaits_summary) or not self._patience.resumes():
+            return self._reprompt() if self._floor.question_was_put else self._say_instead(self._script.question)
         return self._say_instead(*rest)
+
+    # Questions, messages
+
+    def _is_question(self, said: Said, now: float) -> bool:
+        """Misheard words are none, nor is a late hello."""
+        turn = self._turn_of_words(now)
+        is_late_hello = turn is not None and turn < self._begun_at + HELLO_UNTIL
+        return self._script.can_answer and said.certain and not is_late_hello and self._answering.may_take(turn)
+
+    def _ask(self, now: float) -> list[Action]:
+        self._patience.starts_over()
+        self._granting.revoke()
+        return self._answering.ask(now)
+
+    def _declined(self, reading: Reading) -> list[Action]:
+        prompt = self._script.message_prompt
+        if prompt is None or reading.kind is not DeclineKind.MESSAGE or reading.reason is not None:
+            return [Decline(reading.reason, reading.kind, reading.suggestion)]
+        self._answering.close()
+        return self._granting.ask_for_message(prompt)
 
     # Keys, repeats, patience
 
     def _pressed(self, digit: str) -> list[Action]:
-        if self._begun_at is None or digit in ("1", "2"):
+        if self._granting.is_dictating:
+            return self._granting.end_message() if digit == "2" else []
+        if self._begun_at == inf or digit in ("1", "2"):
             return []
         return self._repeat() if digit == "3" else self._reprompt()
 
-    def _repeat(self) -> list[Action]:
+    def _repeat(self, *, briefly: bool = False) -> list[Action]:
         """Asking is an answer, too: patience starts over."""
-        self._reprompts_left, self._interruptions_left = self._reprompts, INTERRUPTIONS
-        if self._script.summary is None:
-            return self._say_instead(*self._script.greeting, *self._rest())
-        return self._say_instead(*self._script.repeat_intro, *self._rest())
+        self._patience.starts_over()
+        self._is_brief = briefly
+        intro = self._script.repeat_intro if self._script.summary else self._script.greeting
+        return self._say_instead(*(() if briefly else intro), *self._rest())
 
     def _reprompt(self) -> list[Action]:
-        if self._reprompts_left == 0:
-            return self._end(GiveUp())
-        self._reprompts_left -= 1
-        self._summary_wanted = False
+        if not self._patience.reprompts():
+            return [GiveUp()]
+        self._floor.awaits_summary = False
         return self._say_instead(self._script.reprompt)
 
     def _time_passed(self, now: float) -> list[Action]:
-        if self.deadline is None or now < self.deadline:
-            return []
-        self.deadline = None
+        self._floor.due = None
+        if self._granting.has_message:
+            return self._granting.end()
+        if self._answering.has_words:
+            return self._ask(now)
         match self.mood:
             case Mood.WAITING:
                 return self._brief()
             case Mood.YIELDING:
-                return self._go_on()
+                return self._floor.disclose() if self._floor.is_keeping_back else self._go_on(now)
             case Mood.LISTENING:
                 return self._reprompt()
+            case Mood.ANSWERING:
+                return self._answering.stop()
+            case Mood.PAUSING:
+                return self._granting.end()
         return []
-
-    def _end(self, decision: Action) -> list[Action]:
-        self.mood, self.deadline, self._playlist = Mood.OVER, None, []
-        return [decision]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -11,9 +11,13 @@ import structlog
 
 from ari_app.briefing.dialogue import Dialogue
 from ari_app.briefing.speech import Ears
+from ari_app.briefing.tones import ToneDetector
 from ari_app.briefing.turns import (
     Accept,
     Action,
+    AnswerEnded,
+    AnswerSentence,
+    Ask,
     Decline,
     GiveUp,
     Happening,
@@ -27,8 +31,11 @@ from ari_app.briefing.turns import (
     Spoken,
     SummaryArrived,
     TimePassed,
+    ToneHeard,
+    Voicemail,
 )
 from ari_app.briefing.voice import Speechless, Voice
+from ari_app.errors import ProviderError
 from ari_app.media.audio import SLIN16
 from ari_app.media.session import MediaLost, MediaSession
 from ari_app.runtime.ports import Tell
@@ -40,6 +47,7 @@ from ari_app.transfer.events import (
     BriefingStarted,
     Event,
     MediaOut,
+    VoicemailDetected,
 )
 
 log = structlog.get_logger(__name__)
@@ -49,6 +57,9 @@ MARK_GRACE = 2.0
 GAP = 0.1
 "Seconds without audio from the supervisor's side that count as so much silence."
 SILENCE = bytes(int(SLIN16.rate * GAP) * 2)
+
+Answer = Callable[[str, Sequence[str]], AsyncIterator[str]]
+"Answers a question of the supervisor, who has heard so much of the briefing, sentence by sentence; raises anything."
 
 
 class Talk:
@@ -62,6 +73,7 @@ class Talk:
         ears: Ears,
         keys_only: Line,
         tell: Tell,
+        answer: Answer | None = None,
     ) -> None:
         """`keys_only` asks instead of the question when words can't be understood."""
         self.media_id = media_id
@@ -76,9 +88,12 @@ class Talk:
         self._ears = ears
         self._keys_only = keys_only
         self._tell = tell
+        self._answer = answer
+        self._tones = ToneDetector(SLIN16.rate)
         self._happened: asyncio.Queue[Happening | None] = asyncio.Queue()
         self._to_say: asyncio.Queue[Say] = asyncio.Queue()
         self._speaker: asyncio.Task[None] | None = None
+        self._answerer: asyncio.Task[None] | None = None
         self._has_begun = False
         self._is_sent = False
         "The supervisor's phone has sent audio since the last look."
@@ -88,14 +103,15 @@ class Talk:
     def press(self, digit: str) -> None:
         self._happened.put_nowait(Pressed(digit))
 
-    def bring_summary(self, lines: tuple[Line, ...]) -> None:
-        self._happened.put_nowait(SummaryArrived(lines))
+    def bring_summary(self, lines: tuple[Line, ...], short: tuple[Line, ...] = ()) -> None:
+        """`short` is the same in a sentence or two."""
+        self._happened.put_nowait(SummaryArrived(lines, short))
 
     def leave(self, *, hand_over: bool = False) -> None:
         """Ends the talk without a decision: not one more frame is sent after this returns."""
         self.is_over = True
         self.is_handed_over = hand_over
-        self._stop_speaking()
+        self._fall_silent()
         self._happened.put_nowait(None)
 
     async def run(self, session: MediaSession) -> None:
@@ -108,13 +124,18 @@ class Talk:
             asyncio.TaskGroup() as tasks,
         ):
             await self._converse(session, tasks)
-            self._stop_speaking()
+            self._fall_silent()
 
     async def _listen(self, session: MediaSession) -> None:
         async for pcm in session.audio():
             self._is_sent = True
-            await self._ears.hear(pcm, self._happened.put_nowait)
+            await self._hear(pcm)
         self._lose()
+
+    async def _hear(self, pcm: bytes) -> None:
+        if not self._dialogue.humanity.is_human and self._tones.feed(pcm):
+            self._happened.put_nowait(ToneHeard())
+        await self._ears.hear(pcm, self._happened.put_nowait)
 
     async def _fill(self) -> None:
         """What nobody sends is silence: phones with voice activity detection stop sending, and Asterisk (22.9 and
@@ -122,7 +143,7 @@ class Talk:
         while True:
             await asyncio.sleep(GAP)
             if not self._is_sent:
-                await self._ears.hear(SILENCE, self._happened.put_nowait)
+                await self._hear(SILENCE)
             self._is_sent = False
 
     async def _converse(self, session: MediaSession, tasks: asyncio.TaskGroup) -> None:
@@ -157,10 +178,15 @@ class Talk:
                     self._speaker = tasks.create_task(self._speak(session))
             case Hush():
                 await self._hush(session)
+            case Ask():
+                self._stop_answering()
+                self._answerer = tasks.create_task(self._find_answer(action))
             case Accept():
                 self._decide(BriefingAccepted(self.media_id))
-            case Decline(reason):
-                self._decide(BriefingDeclined(self.media_id, reason=reason))
+            case Decline(reason, kind, suggestion):
+                self._decide(BriefingDeclined(self.media_id, reason=reason, kind=kind.value, suggestion=suggestion))
+            case Voicemail():
+                self._decide(VoicemailDetected(self.media_id))
             case GiveUp():
                 self._decide(BriefingExhausted(self.media_id))
 
@@ -179,10 +205,33 @@ class Talk:
         self._decide(BriefingFailed(self.media_id, reason))
         self._happened.put_nowait(None)
 
+    # Answering
+
+    async def _find_answer(self, ask: Ask) -> None:
+        """Tells each sentence as it comes. What goes wrong is an answer that has ended."""
+        try:
+            if self._answer is not None:
+                async for sentence in self._answer(ask.question, ask.heard):
+                    self._happened.put_nowait(AnswerSentence(ask.ask, sentence))
+        except ProviderError as error:
+            log.warning("no answer to a question", reason=type(error).__name__)
+        except Exception:
+            log.exception("answering failed")
+        self._happened.put_nowait(AnswerEnded(ask.ask))
+
+    def _stop_answering(self) -> None:
+        if self._answerer is not None:
+            self._answerer.cancel()
+        self._answerer = None
+
     # Speaking
 
-    async def _hush(self, session: MediaSession) -> None:
+    def _fall_silent(self) -> None:
         self._stop_speaking()
+        self._stop_answering()
+
+    async def _hush(self, session: MediaSession) -> None:
+        self._fall_silent()
         try:
             await session.flush()
         except MediaLost:

@@ -36,6 +36,7 @@ class Script:
     """Everything the briefing can say."""
 
     greeting: tuple[Line, ...]
+    "The first line is public: a machine may hear it."
     question: Line
     reprompt: Line
     repeat_intro: tuple[Line, ...] = ()
@@ -43,6 +44,22 @@ class Script:
     "None while it is still being made; `SummaryArrived` brings it."
     confirm: Line | None = None
     "Asks whether that was a yes; None: the question again."
+    short: tuple[Line, ...] = ()
+    "The summary in a sentence or two; empty: its first line."
+    can_answer: bool = False
+    "Somebody answers questions: words that decide nothing are one."
+    not_known: Line | None = None
+    "Instead of an answer that can't be had."
+    wait_note: Line | None = None
+    "Before a moment's wait; None: silence at once."
+    message_prompt: Line | None = None
+    "Asks what the caller is to be told; None: the refusal counts without a message."
+    voicemail_message: Line | None = None
+    "For a machine, without anything private; None: nothing is said to machines."
+
+    @property
+    def brief_summary(self) -> tuple[Line, ...] | None:
+        return self.short or (self.summary and self.summary[:1])
 
 
 # What happened

@@ -1,5 +1,7 @@
 """Turn-taking with a supervisor, on a clock that only the test moves."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -7,6 +9,8 @@ from hypothesis import strategies as st
 from ari_app.briefing.dialogue import Dialogue, Mood
 from ari_app.briefing.turns import (
     Accept,
+    AnswerEnded,
+    AnswerSentence,
     Decline,
     GiveUp,
     Hush,
@@ -23,6 +27,8 @@ from ari_app.briefing.turns import (
     Spoken,
     SummaryArrived,
     TimePassed,
+    ToneHeard,
+    Voicemail,
 )
 
 GREETING = Line(Part.GREETING, "Hello, a call.")
@@ -79,9 +85,9 @@ class Scene:
         return seen + self.after(0.5, Said(words))
 
 
-def briefed(**manners):
+def briefed(script=SCRIPT, **manners):
     """The briefing has just begun."""
-    scene = Scene(waits_for_hello=False, **manners)
+    scene = Scene(script, waits_for_hello=False, **manners)
     scene(LineOpened(), SpeakingBegan())
     return scene
 
@@ -111,13 +117,13 @@ def test_nobody_waits_longer_than_the_deadline_for_a_hello():
     assert scene.now == 100.8
 
 
-def test_a_hello_that_goes_on_is_no_interruption():
+def test_a_hello_that_goes_on_is_no_interruption_and_hears_nothing_private_before_it_ends():
     scene = Scene()
     scene(LineOpened())
     scene.after(0.5, SpeechStarted())
-    assert scene.until_deadline() == BRIEFING
+    assert scene.until_deadline() == [GREETING]
     scene(SpeakingBegan())
-    assert scene.after(1.0, SpeechEnded()) == []
+    assert scene.after(1.0, SpeechEnded()) == [FIRST, SECOND, QUESTION]
     assert scene.dialogue.mood is Mood.SPEAKING
 
 
@@ -353,13 +359,16 @@ EVENTS = st.one_of(
     st.builds(Pressed, st.sampled_from("0123456789*#")),
     st.builds(Spoken, st.integers(0, 12)),
     st.just(SummaryArrived(SUMMARY)),
+    st.just(ToneHeard()),
+    st.builds(AnswerSentence, st.integers(1, 3), st.just("yes, put them through")),
+    st.builds(AnswerEnded, st.integers(1, 3)),
 )
 
 
 @settings(max_examples=100)
-@given(st.lists(st.tuples(EVENTS, st.floats(0, 5))), st.booleans(), st.booleans())
-def test_nothing_decides_before_the_first_word_nor_after_the_end(story, waits, has_summary):
-    script = SCRIPT if has_summary else Script((GREETING,), QUESTION, REPROMPT)
+@given(st.lists(st.tuples(EVENTS, st.floats(0, 5))), st.booleans(), st.booleans(), st.booleans())
+def test_nothing_decides_before_the_first_word_nor_after_the_end(story, waits, has_summary, can_answer):
+    script = replace(SCRIPT, can_answer=can_answer, summary=SUMMARY if has_summary else None)
     scene = Scene(script, waits_for_hello=waits)
     scene(LineOpened())
     has_begun = False
@@ -369,13 +378,14 @@ def test_nothing_decides_before_the_first_word_nor_after_the_end(story, waits, h
         has_begun = has_begun or isinstance(event, SpeakingBegan)
         decided = any(isinstance(action, Accept | Decline) for action in actions)
         assert not (decided and not has_begun) and not (actions and was_over)
-        assert scene.dialogue.is_over == (was_over or any(isinstance(a, Accept | Decline | GiveUp) for a in actions))
+        ends = any(isinstance(action, Accept | Decline | GiveUp | Voicemail) for action in actions)
+        assert scene.dialogue.is_over == (was_over or ends)
 
 
 @settings(max_examples=100)
-@given(st.lists(st.tuples(EVENTS.filter(lambda e: e != Pressed("3")), st.floats(0, 5)), max_size=20))
-def test_silence_always_ends_it(story):
-    scene = briefed()
+@given(st.lists(st.tuples(EVENTS.filter(lambda e: e != Pressed("3")), st.floats(0, 5)), max_size=20), st.booleans())
+def test_silence_always_ends_it(story, can_answer):
+    scene = briefed(replace(SCRIPT, can_answer=can_answer))
     for event, pause in story:
         scene.after(pause, event)
     scene(SpeechEnded(), SummaryArrived(SUMMARY))
