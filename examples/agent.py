@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""An agent that hands its caller to a supervisor. It uses the public contract alone: ARI, and user events over it.
+"""An agent that hands its caller to a supervisor, with the Python SDK (`ari_app.agent`).
 
 Every line of standard input is one chat message as JSON, as your recogniser and your model produce them; it is passed
 on at once. When the input ends, the agent asks for the transfer, then prints each phase as a line of JSON. The exit
@@ -21,58 +21,26 @@ import sys
 import time
 from typing import Any
 
-import aiohttp
-
-ENDINGS = ("transfer_complete", "transfer_cancelled", "transfer_failed")
+from ari_app import AgentSession, SIPDestination, WarmTransferConfig
 
 
-class Agent:
-    """One agent's side of one call."""
-
-    def __init__(self, http: aiohttp.ClientSession, options: argparse.Namespace) -> None:
-        self.http = http
-        self.options = options
-        self.name = f"agent-{os.getpid()}"
-        "Our own ARI application: phases are sent to it."
-
-    async def work(self) -> bool:
-        """Registers, works until its input ends, and hands over. True: the caller is with the supervisor."""
-        async with self.http.ws_connect("/ari/events", params={"app": self.name}) as events:
-            while line := await asyncio.to_thread(sys.stdin.readline):
-                await self.tell("WarmTransferTranscript", turns=[json.loads(line)])
-            await self.ask()
-            return await self.follow(events)
-
-    async def ask(self) -> None:
-        destination = {"routing_rule_id": self.options.rule, "sip_call_to": self.options.number}
+async def work(options: argparse.Namespace) -> bool:
+    """Listens until the input ends, and hands over. True: the caller is with the supervisor."""
+    login = {"ari_url": options.ari, "username": options.user, "password": options.password}
+    async with AgentSession(**login, channel_id=options.channel, app=options.app) as session:
+        session.on_warm_transfer(callback=show)
+        while line := await asyncio.to_thread(sys.stdin.readline):
+            await session.add_messages([json.loads(line)])
         show({"phase": "requested", "timestamp": time.time()})
-        await self.tell("WarmTransferRequest", destination=destination, reason=self.options.reason, reply_to=self.name)
-
-    async def tell(self, event: str, **variables: Any) -> None:
-        where = {"application": self.options.app, "source": f"channel:{self.options.channel}"}
-        async with self.http.post(f"/ari/events/user/{event}", params=where, json={"variables": variables}):
-            pass
-
-    async def follow(self, events: aiohttp.ClientWebSocketResponse) -> bool:
-        async for message in events:
-            event = json.loads(message.data)
-            if event["type"] != "ChannelUserevent" or event["eventname"] != "WarmTransferPhase":
-                continue
-            phase = event["userevent"]
-            show(phase)
-            if phase["phase"] in ENDINGS:
-                return bool(phase["data"]["result"]["success"])
-        raise ConnectionError("Asterisk closed the event stream before the transfer had ended")
+        destination = SIPDestination(routing_rule_id=options.rule, sip_call_to=options.number)
+        result = await session.warm_transfer(WarmTransferConfig(destination=destination, reason=options.reason))
+    if not result.success:
+        print(f"{result.outcome}: {result.error}", file=sys.stderr)
+    return result.success
 
 
 def show(phase: dict[str, Any]) -> None:
     print(json.dumps(phase), flush=True)
-
-
-async def main(options: argparse.Namespace) -> int:
-    login = aiohttp.encode_basic_auth(options.user, options.password)
-    async with aiohttp.ClientSession(options.ari, headers={"Authorization": login}, raise_for_status=True) as http:
-        return 0 if await Agent(http, options).work() else 1
 
 
 def read_options() -> argparse.Namespace:
@@ -89,4 +57,4 @@ def read_options() -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    sys.exit(asyncio.run(main(read_options())))
+    sys.exit(0 if asyncio.run(work(read_options())) else 1)
