@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import socket
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -17,13 +18,14 @@ from ari_app.ari.client import AriClient
 from ari_app.ari.link import AriLink
 from ari_app.ari.translate import Translator
 from ari_app.briefing.engines import Engines
+from ari_app.briefing.providers.breaker import Breakers, Condition
 from ari_app.briefing.session import VoiceBriefer
-from ari_app.checks import require_available
 from ari_app.config import AgentSettings, Settings
 from ari_app.http.api import build
 from ari_app.http.metrics import Metrics
 from ari_app.http.server import listen, serve
-from ari_app.journal import SqlJournal
+from ari_app.http.webhooks import Receiver, Webhooks, opened
+from ari_app.journal import SqlJournal, check_url
 from ari_app.runtime.clock import SystemClock
 from ari_app.runtime.control import DeskControl
 from ari_app.runtime.desk import Desk, Policy
@@ -45,30 +47,42 @@ FLUSH = 2.0
 
 async def run(settings: Settings) -> None:
     """Serves until SIGTERM or SIGINT. Raises SettingsError, JournalError before anything is touched."""
-    require_available(settings)
+    check_url(settings.journal.url)
+    engines = Engines(settings.briefing)
+    engines.make()
+    receivers = [Receiver.of(name, webhook, os.environ) for name, webhook in settings.webhooks.items()]
     with listen(settings.http.host, settings.http.port) as listener:
         journal = await SqlJournal.open(settings.journal.url)
         try:
-            await _serve(settings, journal, listener)
+            async with opened(receivers, settings.journal.url, SystemClock()) as webhooks:
+                await _serve(settings, journal, listener, engines, webhooks)
         finally:
             await journal.close()
+            await engines.aclose()
 
 
-async def _serve(settings: Settings, journal: SqlJournal, listener: socket.socket) -> None:
-    engines = Engines(settings.briefing)
+async def _serve(
+    settings: Settings, journal: SqlJournal, listener: socket.socket, engines: Engines, webhooks: Webhooks
+) -> None:
     await engines.warm()
     await journal.purge(time.time() - settings.journal.keep_days * 86_400)
     asterisk = settings.asterisk
     async with AriClient(asterisk.url, asterisk.username, asterisk.password.get_secret_value(), asterisk.app) as client:
-        await _run(settings, journal, client, listener, engines)
+        await _run(settings, journal, client, listener, engines, webhooks)
 
 
 async def _run(
-    settings: Settings, journal: SqlJournal, client: AriClient, listener: socket.socket, engines: Engines
+    settings: Settings,
+    journal: SqlJournal,
+    client: AriClient,
+    listener: socket.socket,
+    engines: Engines,
+    webhooks: Webhooks,
 ) -> None:
     clock, metrics = SystemClock(), Metrics()
     ari = CountedAri(client, metrics, settings.asterisk.request_timeout)
-    publisher = Publisher(ari, metrics.phase)
+    metrics.webhooks(webhooks.counts)
+    publisher = Publisher(ari, metrics.phase, webhooks.publish)
     briefer = VoiceBriefer(
         ari,
         settings.asterisk.url.replace("http", "ws", 1),
@@ -94,19 +108,27 @@ async def _run(
     control = DeskControl(desk, intake, journal, publisher, clock)
     http = build(control, settings, metrics.registry)
     recalled = await desk.recall()
+    if settings.webhooks:
+        await webhooks.catch_up(control.phases, await _latest_transfers(control, await journal.unfinished()))
     log.info("starting", app=settings.asterisk.app, recalled=recalled, http=settings.http.listen)
     async with asyncio.TaskGroup() as tasks:
         running = [
             tasks.create_task(serve(http, settings.http.host, settings.http.port, listener=listener), name="http"),
             tasks.create_task(publisher.run(), name="publisher"),
+            tasks.create_task(webhooks.run(), name="webhooks"),
             tasks.create_task(desk.run(), name="desk"),
             tasks.create_task(link.run(), name="link"),
-            tasks.create_task(_gauge(desk, metrics), name="gauges"),
+            tasks.create_task(_gauge(desk, metrics, engines.breakers), name="gauges"),
         ]
         await _until_told_to_stop(desk)
-        await _within(FLUSH, publisher.flushed())
+        await _within(FLUSH, asyncio.gather(publisher.flushed(), webhooks.flushed()))
         for task in running:
             task.cancel()
+
+
+async def _latest_transfers(control: DeskControl, call_ids: Sequence[str]) -> list[str]:
+    calls = [await control.call(call_id) for call_id in call_ids]
+    return [call["transfer_id"] for call in calls if call["transfer_id"]]
 
 
 async def _until_told_to_stop(desk: Desk) -> None:
@@ -132,8 +154,10 @@ async def _within(seconds: float, work: Any) -> None:
         log.warning("not everything was delivered before the end")
 
 
-async def _gauge(desk: Desk, metrics: Metrics) -> None:
+async def _gauge(desk: Desk, metrics: Metrics, breakers: Breakers) -> None:
     while True:
+        for provider, condition in breakers.conditions().items():
+            metrics.provider_left_alone(provider, condition is Condition.OPEN)
         metrics.calls(Counter(runner.call.state.value for runner in desk.live.values()))
         metrics.ari_connected(desk.connected)
         await asyncio.sleep(1.0)
@@ -193,6 +217,7 @@ def rules_of(settings: Settings) -> Rules:
                 destinations=rule.destinations,
                 ring_timeout=rule.ring_timeout,
                 max_concurrent=rule.max_concurrent,
+                context=rule.context,
             )
             for name, rule in settings.routing_rules.items()
         },
@@ -200,4 +225,5 @@ def rules_of(settings: Settings) -> Rules:
         moh_class=settings.hold.moh_class,
         max_transfers=settings.limits.transfers,
         transcript_bytes=settings.limits.transcript_bytes,
+        introductions=frozenset(name for name, profile in settings.briefing.items() if profile.introduction),
     )

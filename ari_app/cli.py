@@ -55,10 +55,9 @@ def main() -> None:
 def serve(config: Config = None) -> None:
     """Run the app until SIGTERM or SIGINT."""
     settings = _settings(config)
-    from ari_app import checks, logs
+    from ari_app import logs
 
     logs.configure(settings.log_level)
-    checks.require_available(settings)
     import uvloop
 
     from ari_app.app import run

@@ -7,10 +7,12 @@ Each option has a default that works with the shipped Asterisk configuration, a 
 from __future__ import annotations
 
 import ipaddress
+import re
 import tomllib
 from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import (
     BaseModel,
@@ -18,17 +20,29 @@ from pydantic import (
     Field,
     SecretStr,
     ValidationError,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from ari_app.briefing.prompts import Texts
+from ari_app.briefing.prompts import LANGUAGES, Texts
 from ari_app.errors import SettingsError
+from ari_app.transfer.model import Phase
 
 TEXT_NAMES = frozenset(field.name for field in fields(Texts))
+ENGINES = {
+    "stt": ("deepgram", "openai", "pocketsphinx", "none"),
+    "llm": ("openai", "anthropic", "none"),
+    "tts": ("elevenlabs", "cartesia", "openai", "espeak"),
+}
+"The engines that come with the app, by stage."
 Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
+Engine = Annotated[str, Field(max_length=200)]
+_REFERENCE = r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$"
+Reference = Annotated[str, Field(pattern=_REFERENCE)]
+"Something to import, as in `package.module:name`."
 
 
 def _is_loopback(host: str) -> bool:
@@ -38,6 +52,11 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def is_reference(text: str) -> bool:
+    """Whether it names something to import: `module:callable`."""
+    return re.fullmatch(_REFERENCE, text) is not None
 
 
 class Section(BaseModel):
@@ -123,6 +142,8 @@ class RoutingRule(Section):
     "Seconds one destination is rung."
     max_concurrent: Annotated[int, Field(ge=1)] = 10
     "Supervisors rung or talked to over this rule at once; one more is refused."
+    context: Literal["none", "user-to-user", "x-headers"] = "none"
+    "What the supervisor's INVITE says about the call in headers: `User-to-User`, `X-WT-…`, or nothing. PJSIP only."
 
     @field_validator("endpoint")
     @classmethod
@@ -145,29 +166,96 @@ class Hold(Section):
     "The same while the caller talks to somebody."
 
 
-class BriefingProfile(Section):
-    """How supervisors are briefed."""
+class EngineOptions(Section):
+    """What one engine of a profile is given; what is missing is the provider's own choice. `model` and `base_url`
+    need the provider named: `auto` may take another one tomorrow."""
 
-    stt: Literal["auto", "deepgram", "openai", "pocketsphinx", "none"] = "auto"
-    "Speech to text."
-    llm: Literal["auto", "openai", "anthropic", "none"] = "auto"
-    "Language model for summaries and questions."
-    tts: Literal["auto", "elevenlabs", "cartesia", "openai", "espeak"] = "auto"
-    "Text to speech."
+    model: str | None = Field(default=None, min_length=1, max_length=200)
+    "Name of the model, in the provider's words."
+    voice: str | None = Field(default=None, min_length=1, max_length=200)
+    "Voice, in the provider's words; for `tts`."
+    language: str | None = Field(default=None, pattern=r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})?$")
+    "Language, as in `en` or `en-US`; the profile's when missing."
+    base_url: str | None = Field(default=None, pattern=r"^https?://[^\s]+$")
+    "Another server that speaks the provider's protocol, e.g. a local one."
+    api_key: SecretStr = SecretStr("")
+    "The key; better named by `api_key_file` or `api_key_env`."
+    api_key_file: Path | None = None
+    "File with the key, e.g. a secret mounted into the container."
+    api_key_env: str | None = Field(default=None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
+    "Environment variable with the key; the provider's usual one when missing."
+
+
+class BriefingProfile(Section):
+    """How supervisors are briefed. `stt`, `llm`, `tts`: the name of a provider, or `module:callable` of your own
+    (docs/how-to/add-a-provider.md). `auto` takes the cloud provider whose usual environment key is set, and the
+    embedded one otherwise."""
+
+    language: str = "en"
+    "What is spoken and understood: en, es, fr or de."
+    stt: Engine = "auto"
+    "Speech to text: auto, deepgram, openai, pocketsphinx, none."
+    llm: Engine = "auto"
+    "Language model for summaries and questions: auto, openai, anthropic, none."
+    tts: Engine = "auto"
+    "Text to speech: auto, elevenlabs, cartesia, openai, espeak."
+    stt_options: EngineOptions = EngineOptions()
+    "Model, key and address of the recogniser; see below."
+    llm_options: EngineOptions = EngineOptions()
+    "Model, key and address of the model; see below."
+    tts_options: EngineOptions = EngineOptions()
+    "Model, key and address of the voice; see below."
+    fallback: Name | None = None
+    "Profile whose engines take over when this one's fail, before the embedded ones do."
+    factory: Reference | None = None
+    "`module:callable` that makes a Pipeline for each transfer; what that leaves out is this profile's own."
+    vad: Literal["silero", "none"] = "silero"
+    "Voice activity: without it nobody can interrupt the briefing."
+    smart_turn: Path | None = None
+    "ONNX file of a smart-turn model (extra `smart-turn`): tells a pause for breath from the end of a turn."
+    redact: Reference | None = None
+    "`module:callable` (text in, text out) for what leaves for a model; default: card and id numbers are withheld."
+    summary_prompt: str | None = Field(default=None, min_length=1, max_length=4_000)
+    "Replaces the prompt for summaries; the request's own comes before it."
+    summary_tokens: Annotated[int, Field(ge=200, le=200_000)] = 6_000
+    "Tokens of conversation a model is given; of longer ones head and tail."
+    summary_timeout: Annotated[float, Field(gt=0, le=30)] = 4.0
+    "Seconds a model gets for the summary while it rings; then the extractive one is taken."
     greet: Literal["after_hello", "at_once"] = "after_hello"
     "Speak at the end of the supervisor's hello, `hello_timeout` after the answer at the latest; or at once."
     hello_timeout: Annotated[float, Field(ge=0, le=10)] = 0.8
     "Seconds."
-    voice: str = Field(default="en-us", pattern=r"^[A-Za-z0-9+_-]{1,64}$")
-    "Voice of the embedded speech."
+    voice: str | None = Field(default=None, pattern=r"^[A-Za-z0-9+_-]{1,64}$")
+    "Voice of the embedded speech; the language's when missing."
     words_per_minute: Annotated[int, Field(ge=80, le=400)] = 165
     "Pace of the embedded speech."
     reprompt_after: Seconds = 8.0
     "Seconds of silence after the question before it is put again."
     reprompts: Annotated[int, Field(ge=0, le=10)] = 2
     "How often the question is put again."
+    wait_timeout: Annotated[float, Field(gt=0, le=600)] = 60.0
+    'Seconds of silence after "give me a minute".'
+    voicemail: Literal["next", "message"] = "next"
+    "What a machine gets: nothing, or the text `voicemail_message` after its tone; then the next destination."
+    introduction: bool = False
+    "After the join the assistant says the text `introduction` to both, and leaves."
     texts: dict[str, str] = {}
     "Replaces what is said: name of the text (docs/reference/settings.md) = text."
+
+    @field_validator("language")
+    @classmethod
+    def _language_is_known(cls, language: str) -> str:
+        if language not in LANGUAGES:
+            raise ValueError(f"no texts in {language}; there are {', '.join(LANGUAGES)}")
+        return language
+
+    @field_validator("stt", "llm", "tts")
+    @classmethod
+    def _engine_is_known(cls, engine: str, info: ValidationInfo) -> str:
+        known = ("auto", *ENGINES[str(info.field_name)])
+        if engine not in known and not is_reference(engine):
+            raise ValueError(f"there is no engine {engine}; write one of {', '.join(known)}, or module:callable")
+        return engine
 
     @field_validator("texts")
     @classmethod
@@ -177,12 +265,56 @@ class BriefingProfile(Section):
                 raise ValueError(f"{name} is no text of the briefing; there are {', '.join(sorted(TEXT_NAMES))}")
         return texts
 
+    @model_validator(mode="after")
+    def _options_have_their_engine(self) -> BriefingProfile:
+        for stage in ENGINES:
+            options: EngineOptions = getattr(self, f"{stage}_options")
+            if getattr(self, stage) == "auto" and (options.model or options.base_url):
+                raise ValueError(f'{stage}_options: model and base_url need {stage} to name its provider, not "auto"')
+        return self
+
 
 class Fallback(Section):
     """Where a caller goes whom nobody can serve."""
 
     context: Name = "fallback"
     "Dialplan context; extension `s`, priority 1."
+
+
+class Webhook(Section):
+    """A receiver of phases over HTTP, signed as Standard Webhooks (docs/reference/webhooks.md). One of `secret`,
+    `secret_file`, `secret_env` is required."""
+
+    url: str = Field(pattern=r"^https?://[^/\s?#@]+([/?][^\s#]*)?$")
+    "Where phases are posted: https, or http to a loopback address."
+    secret: SecretStr = SecretStr("")
+    "`whsec_` and 24 to 64 bytes in base64. Several, with spaces between, while it is changed: each of them signs."
+    secret_file: Path | None = None
+    "File with the secret, e.g. one mounted into the container."
+    secret_env: str | None = Field(default=None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
+    "Environment variable with the secret."
+    phases: tuple[Phase, ...] = ()
+    "Which phases are sent; all when empty."
+    timeout: Annotated[float, Field(gt=0, le=60)] = 15.0
+    "Seconds the receiver has for its answer."
+    allow_http: bool = False
+    "Allows http to other hosts; conversations are then readable on the way."
+    most_waiting: Annotated[int, Field(ge=100, le=100_000)] = 10_000
+    "Phases kept for a receiver that does not take them; one more, and the oldest goes."
+
+    @model_validator(mode="after")
+    def _is_private_on_the_way(self) -> Webhook:
+        url = urlsplit(self.url)
+        if url.scheme == "http" and not self.allow_http and not _is_loopback(url.hostname or ""):
+            raise ValueError("url: use https, or set allow_http")
+        return self
+
+    @model_validator(mode="after")
+    def _has_one_secret(self) -> Webhook:
+        given = (self.secret.get_secret_value(), self.secret_file, self.secret_env)
+        if sum(map(bool, given)) != 1:
+            raise ValueError("secret: give one of secret, secret_file and secret_env")
+        return self
 
 
 class Limits(Section):
@@ -212,6 +344,7 @@ class Settings(BaseSettings):
     hold: Hold = Hold()
     briefing: dict[Name, BriefingProfile] = {"default": BriefingProfile()}
     fallback: Fallback = Fallback()
+    webhooks: dict[Name, Webhook] = {}
     limits: Limits = Limits()
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     "What is logged. Numbers are shortened and secrets left out at every level; what people say never appears."
@@ -226,6 +359,15 @@ class Settings(BaseSettings):
     def _has_a_default_briefing(self) -> Settings:
         if "default" not in self.briefing:
             object.__setattr__(self, "briefing", {"default": BriefingProfile(), **self.briefing})
+        return self
+
+    @model_validator(mode="after")
+    def _fallback_profiles_are_known(self) -> Settings:
+        for name, profile in self.briefing.items():
+            if profile.fallback is not None and (profile.fallback not in self.briefing or profile.fallback == name):
+                raise ValueError(
+                    f"briefing.{name}.fallback: name another [briefing.{profile.fallback}] of the settings"
+                )
         return self
 
     @classmethod

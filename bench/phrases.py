@@ -54,10 +54,11 @@ TUNED = {
         "say that again", "repeat", "pardon", "what was that", "could you repeat that", "please say that again",
         "repeat that please",
     ),
+    Intent.WAIT: ("hold on a second", "one moment please"),
     Intent.NONE: (
-        "hello", "who is this", "hold on a second", "yes I'm listening", "what does he want", "the yes men concert",
+        "hello", "who is this", "yes I'm listening", "what does he want", "the yes men concert",
         "yes, but not now", "no yes-man", "yes who is calling", "put them on hold",
-        "could you put them through to sales instead", "one moment please", "four five six seven",
+        "could you put them through to sales instead", "four five six seven",
         "if I say yes what happens", "how long have they been waiting", "is this about the invoice",
     ),
 }  # fmt: skip

@@ -109,15 +109,15 @@ class Answers:
                     return
                 if len(text) > LONGEST_ANSWER:
                     return
-                for sentence in sentences(text)[told:-1]:
+                for sentence in sentences(text, self._language)[told:-1]:
                     told += 1
                     yield sentence
-        for sentence in sentences(text)[told:]:
+        for sentence in sentences(text, self._language)[told:]:
             yield sentence
 
     def _sayable(self, sentence: str) -> str:
         """The sentence as it is spoken; empty if it may not be."""
-        plain = clean(self._safe(sentence))
+        plain = clean(self._safe(sentence), self._language)
         if not any(map(str.isalpha, plain)) or not may_be_said(sentence, self._language):
             return ""
         if not may_be_said(plain, self._language) or echoes_instructions(plain, RULES):

@@ -1,65 +1,216 @@
-"""The engines of the profiles: what the settings name, or for `auto` what can be had here.
+"""The engines of the profiles: made once for the process, handed out as ladders, one set for each transfer.
 
-Made once for the process and shared; only voice activity, which keeps state, is made for each briefing. Imported when
-they are used.
+What costs is shared: connections to the clouds, models in memory, sound that is said again and again, and what is known
+of a provider's health. What keeps state, ladders, voice activity and pipelines of the user's own, is new for each
+transfer. Engines are imported when they are made.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import fields, replace
+import os
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, fields, replace
+from functools import partial
+from importlib import import_module
+from typing import Any
 
 import structlog
 
+from ari_app.briefing.choosing import Choice, choices, options_of
 from ari_app.briefing.kept import KeptVoice
+from ari_app.briefing.ladder import EarsLadder, ModelLadder, VoiceLadder
 from ari_app.briefing.manners import Manners
-from ari_app.briefing.ports import SpeechToText, VoiceActivity
-from ari_app.briefing.prompts import Texts, sentences
-from ari_app.briefing.speech import Speech
+from ari_app.briefing.pipeline import Pipeline, PipelineFactory
+from ari_app.briefing.ports import LanguageModel, SpeechToText, TextToSpeech, TurnDetector, VoiceActivity
+from ari_app.briefing.prompts import Texts, sentences, texts_for
+from ari_app.briefing.providers.breaker import Breakers, GuardedEars, GuardedModel, GuardedVoice
+from ari_app.briefing.providers.catalog import engine
+from ari_app.briefing.speech import Speech, Writing
 from ari_app.config import BriefingProfile
-from ari_app.errors import ProviderError
+from ari_app.errors import ProviderError, SettingsError
+from ari_app.transfer.model import Request
 
 log = structlog.get_logger(__name__)
 
+ESPEAK_VOICES = {"en": "en-us", "es": "es", "fr": "fr-fr", "de": "de"}
+
+
+@dataclass(frozen=True)
+class Loan:
+    """What an agent in the same process brings along for one request."""
+
+    factory: PipelineFactory | None = None
+    summary_llm: LanguageModel | None = None
+
+
+@dataclass(frozen=True)
+class Rungs:
+    """One profile's engines, those asked first in front."""
+
+    stt: tuple[SpeechToText, ...] = ()
+    llm: tuple[LanguageModel, ...] = ()
+    tts: tuple[TextToSpeech, ...] = ()
+
+    def above(self, other: Rungs) -> Rungs:
+        return Rungs((*self.stt, *other.stt), (*self.llm, *other.llm), (*self.tts, *other.tts))
+
 
 class Engines:
-    """`engines(profile)` for the briefer, after `warm`."""
+    """`engines(request)` for the briefer, after `make`; `aclose` at the end."""
 
-    def __init__(self, profiles: Mapping[str, BriefingProfile]) -> None:
+    def __init__(
+        self,
+        profiles: Mapping[str, BriefingProfile],
+        environ: Mapping[str, str] | None = None,
+        breakers: Breakers | None = None,
+    ) -> None:
+        self.breakers = breakers or Breakers()
         self._profiles = profiles
-        self._made: dict[str, Speech] = {}
+        self._environ = os.environ if environ is None else environ
+        self._shared: dict[str, Speech] = {}
+        "By profile: everything but the engines."
+        self._rungs: dict[str, Rungs] = {}
+        self._voices: dict[str, KeptVoice] = {}
+        "The embedded ones."
+        self._ears: dict[str, SpeechToText] = {}
+        "The embedded ones."
+        self._factories: dict[str, PipelineFactory] = {}
+        self._loans: dict[str, Loan] = {}
+        self._open: list[Any] = []
+        self._choices: list[tuple[str, Choice]] = []
 
-    def __call__(self, profile: str) -> Speech:
-        """Raises ProviderError, ImportError, OSError when an engine can't be had."""
-        if profile not in self._made:
-            self._made[profile] = _speech(self._profiles[profile])
-        return self._made[profile]
+    def make(self) -> None:
+        """Raises SettingsError for a key that is missing, an SDK that is not installed, a model that can't be read."""
+        own = {name: self._own(name, profile) for name, profile in self._profiles.items()}
+        for name, profile in self._profiles.items():
+            below = own[profile.fallback] if profile.fallback else Rungs()
+            last = Rungs() if own[name].tts[-1:] == (self._voices[name],) else Rungs(tts=(self._voices[name],))
+            self._rungs[name] = own[name].above(below).above(last)
+            self._shared[name] = _shared(name, profile)
+            if profile.factory:
+                self._factories[name] = reference(profile.factory, f"briefing.{name}.factory")
 
     async def warm(self) -> None:
-        """Does now what the first briefing would otherwise wait for: models in memory, every prompt made."""
-        for profile in self._profiles:
+        """Does now what the first briefing would otherwise wait for: models in memory, every embedded prompt made."""
+        for name, choice in self._choices:
+            log.info("engine", profile=name, stage=choice.stage, engine=choice.name, why=choice.why)
+        for name, voice in self._voices.items():
             try:
-                await _warm(self(profile))
+                await voice.make_all()
+                if vad := self._shared[name].vad:
+                    vad()
+                if ears := self._ears.get(name):
+                    async with ears.listen():
+                        pass
             except (ProviderError, ImportError, OSError) as error:
-                log.warning("engine not available", profile=profile, reason=str(error) or type(error).__name__)
+                log.warning("engine not available", profile=name, reason=str(error) or type(error).__name__)
+
+    def __call__(self, request: Request) -> Speech:
+        """A transfer's engines. Raises what a factory of the user's own raises."""
+        name = request.briefing_profile
+        loan = self._loans.pop(request.request_id or "", Loan())
+        speech = _on_ladders(self._shared[name], self._rungs[name])
+        factory = loan.factory or self._factories.get(name)
+        if factory:
+            speech = _piped(speech, factory(), self._rungs[name])
+        return replace(speech, summary_llm=loan.summary_llm) if loan.summary_llm else speech
+
+    def lend(self, request_id: str, loan: Loan) -> None:
+        """For the request of this id, which must come next."""
+        self._loans[request_id] = loan
+
+    def take_back(self, request_id: str) -> None:
+        """The request never became a transfer."""
+        self._loans.pop(request_id, None)
+
+    async def aclose(self) -> None:
+        for each in self._open:
+            with suppress(Exception):
+                await each.aclose()
+
+    # Making
+
+    def _own(self, name: str, profile: BriefingProfile) -> Rungs:
+        """What the profile itself names."""
+        self._voices[name] = _espeak(profile)
+        made: dict[str, tuple[Any, ...]] = {}
+        for choice in choices(profile, self._environ):
+            self._choices.append((name, choice))
+            made[choice.stage] = self._engine(name, profile, choice)
+        return Rungs(made["stt"], made["llm"], made["tts"])
+
+    def _engine(self, name: str, profile: BriefingProfile, choice: Choice) -> tuple[Any, ...]:
+        match choice.name:
+            case "none":
+                return ()
+            case "espeak":
+                return (self._voices[name],)
+            case "pocketsphinx":
+                self._ears[name] = _pocketsphinx()
+                return (self._ears[name],)
+        made = cloud(name, profile, choice, self._environ)
+        if hasattr(made, "aclose"):
+            self._open.append(made)
+        breaker = self.breakers.of(f"{choice.name} {choice.stage}", choice.stage)
+        match choice.stage:
+            case "stt":
+                return (GuardedEars(made, breaker),)
+            case "llm":
+                return (GuardedModel(made, breaker),)
+        return (KeptVoice(GuardedVoice(made, breaker), _constant(profile)),)
 
 
-async def _warm(speech: Speech) -> None:
-    if speech.vad:
-        speech.vad()
-    if speech.stt:
-        async with speech.stt.listen():
-            pass
-    if isinstance(speech.tts, KeptVoice):
-        await speech.tts.make_all()
+def cloud(name: str, profile: BriefingProfile, choice: Choice, environ: Mapping[str, str]) -> Any:
+    """The engine of a provider, or of a third party. Raises SettingsError."""
+    where = f"briefing.{name}.{choice.stage}"
+    options = options_of(profile, choice.stage, choice.name, environ, where)
+    try:
+        return engine(choice.stage, choice.name, options)
+    except ProviderError as error:
+        raise SettingsError(f"{where}: {error}") from None
 
 
-def _speech(profile: BriefingProfile) -> Speech:
+def _espeak(profile: BriefingProfile) -> KeptVoice:
     from ari_app.briefing.espeak import Espeak
 
-    manners = manners_of(profile)
-    voice = Espeak(voice=profile.voice, speed=profile.words_per_minute)
-    return Speech(tts=KeptVoice(voice, _constant(manners.texts)), stt=_ears(profile), vad=_activity, manners=manners)
+    voice = Espeak(voice=profile.voice or ESPEAK_VOICES[profile.language], speed=profile.words_per_minute)
+    return KeptVoice(voice, _constant(profile))
+
+
+def _pocketsphinx() -> SpeechToText:
+    from ari_app.briefing.pocketsphinx import PocketSphinx
+
+    return PocketSphinx()
+
+
+def _shared(name: str, profile: BriefingProfile) -> Speech:
+    return Speech(
+        tts=None,
+        stt=None,
+        vad=_activity if profile.vad == "silero" else None,
+        manners=manners_of(profile),
+        turn_detector=_turn_detector(name, profile),
+        writing=_writing(name, profile),
+    )
+
+
+def _writing(name: str, profile: BriefingProfile) -> Writing:
+    writing = Writing(profile.summary_prompt, profile.summary_tokens, profile.summary_timeout)
+    if profile.redact is None:
+        return writing
+    return replace(writing, redact=reference(profile.redact, f"briefing.{name}.redact"))
+
+
+def _turn_detector(name: str, profile: BriefingProfile) -> TurnDetector | None:
+    if profile.smart_turn is None:
+        return None
+    from ari_app.briefing.smart_turn import SmartTurn
+
+    try:
+        return SmartTurn(profile.smart_turn)
+    except ProviderError as error:
+        raise SettingsError(f"briefing.{name}.smart_turn: {error}") from None
 
 
 def _activity() -> VoiceActivity:
@@ -68,25 +219,72 @@ def _activity() -> VoiceActivity:
     return SileroVoiceActivity()
 
 
-def _ears(profile: BriefingProfile) -> SpeechToText | None:
-    if profile.stt == "none":
-        return None
-    from ari_app.briefing.pocketsphinx import PocketSphinx
-
-    return PocketSphinx()
+# For each transfer
 
 
-def _constant(texts: Texts) -> set[str]:
+def _on_ladders(speech: Speech, rungs: Rungs) -> Speech:
+    return replace(
+        speech,
+        stt=_ladder(EarsLadder, rungs.stt),
+        llm=ModelLadder(rungs.llm) if rungs.llm else None,
+        tts=_ladder(VoiceLadder, rungs.tts),
+    )
+
+
+def _ladder(kind: Callable[[Any], Any], rungs: tuple[Any, ...]) -> Any:
+    """A ladder of one rung would only be in the way."""
+    return kind(rungs) if len(rungs) > 1 else next(iter(rungs), None)
+
+
+def _piped(speech: Speech, pipeline: Pipeline, rungs: Rungs) -> Speech:
+    """The user's own engines in front of the profile's; a voice activity of their own is new, as the factory is."""
+    own = Rungs(
+        (pipeline.stt,) if pipeline.stt else (),
+        (pipeline.llm,) if pipeline.llm else (),
+        (pipeline.tts,) if pipeline.tts else (),
+    )
+    return replace(
+        _on_ladders(speech, own.above(rungs)),
+        vad=partial(_same, pipeline.vad) if pipeline.vad else speech.vad,
+        turn_detector=pipeline.turn_detector or speech.turn_detector,
+    )
+
+
+def _same(vad: VoiceActivity) -> VoiceActivity:
+    return vad
+
+
+def reference(name: str, where: str) -> Any:
+    """What `module:callable` names. Raises SettingsError."""
+    module, _, attribute = name.partition(":")
+    try:
+        return getattr(import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise SettingsError(f"{where}: {name} can't be imported ({error}); is it installed?") from None
+
+
+# What is said, and how
+
+
+def _texts(profile: BriefingProfile) -> Texts:
+    return replace(texts_for(profile.language), **profile.texts)
+
+
+def _constant(profile: BriefingProfile) -> set[str]:
     """What is said in every briefing: whole texts, and their sentences where those are spoken one by one."""
+    texts = _texts(profile)
     whole = {str(getattr(texts, field.name)) for field in fields(texts)}
-    return {text for each in whole for text in (each, *sentences(each)) if text and "{" not in text}
+    return {text for each in whole for text in (each, *sentences(each, profile.language)) if text and "{" not in text}
 
 
 def manners_of(profile: BriefingProfile) -> Manners:
     return Manners(
-        texts=replace(Texts(), **profile.texts),
+        texts=_texts(profile),
+        language=profile.language,
         waits_for_hello=profile.greet == "after_hello",
         hello_within=profile.hello_timeout,
         answer_within=profile.reprompt_after,
         reprompts=profile.reprompts,
+        wait_within=profile.wait_timeout,
+        voicemail=profile.voicemail,
     )

@@ -1,8 +1,8 @@
 """Whether a human or a machine has answered. Pure; time is a parameter.
 
 A human says a short hello and waits, presses a key, says what a supervisor says, or says nothing at all. A machine
-talks and talks, says that it is one, or beeps. Nobody is sure in between, and as long as nobody is, nothing private may
-be said over their voice.
+talks and talks, says that it is one, or beeps when it has spoken. Nobody is sure in between, and as long as nobody is,
+nothing private may be said over their voice.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class Humanity:
                 self.is_speaking, self._quiet_since = False, now
             case Said(text):
                 self._said(text, now)
-            case ToneHeard():
+            case ToneHeard() if self._spoke_at is not None:
                 self._conclude(OtherSide.MACHINE)
             case Pressed():
                 self._conclude(OtherSide.HUMAN)

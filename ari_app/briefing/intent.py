@@ -5,31 +5,40 @@ whole utterance must consist of known ways to accept and of words that change no
 outside, one negation, one hedge, one question mark, and the answer is NONE, which costs a re-prompt. Refusals and
 requests to repeat do no such harm and are found anywhere in the utterance, unless they contradict an acceptance.
 
-The words are data, one file a language in ``phrases/``; the recogniser of ``pocketsphinx.py`` reads the same tables.
+What is to be done instead of connecting, a message or somebody else, is a refusal with its kind. The words are data,
+one file a language in ``phrases/``.
 """
 
 from __future__ import annotations
 
 import re
-import tomllib
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, StrEnum
-from functools import cache
-from importlib import resources
-from typing import Any
+
+from ari_app.briefing.phrases import (
+    LONGEST_TEXT,
+    Patterns,
+    Phrasebook,
+    contains_any,
+    covered,
+    found,
+    normalise,
+    opens_with,
+    phrasebook,
+    without,
+)
 
 LONGEST_ACCEPTANCE = 16
 "Words; whoever says more than this is telling something."
-LONGEST_TEXT = 600
-"Characters looked at."
 LONGEST_REASON = 200
 "Characters of a decline's reason."
-
-_SYMBOL = re.compile(r"[\[\]()|]|<\w+>|[\w']+")
-_MARKS = {"[": "(?:", "(": "(?:", "]": ")?", ")": ")", "|": "|"}
-_WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*'?|\S")
+LONGEST_LEAD = 8
+"Words of the longest opening of a message or a redirection."
+OPENS_WITHIN = 60
+"Words in which a message or a redirection must begin."
+LONGEST_SUGGESTION = 6
+"Words; whoever names somebody with more is telling something."
 
 
 class Intent(Enum):
@@ -71,55 +80,50 @@ NOTHING = Reading(Intent.NONE)
 
 
 @dataclass(frozen=True)
-class Phrasebook:
-    """One language's tables, compiled."""
+class Errand:
+    """What a supervisor who does not take the call wants done, and the words around it."""
 
-    rewrites: tuple[tuple[re.Pattern[str], str], ...]
-    negations: frozenset[str]
-    doubts: frozenset[str]
-    affirmations: frozenset[str]
-    accept: tuple[re.Pattern[str], ...]
-    accept_bare: tuple[re.Pattern[str], ...]
-    accept_filler: tuple[re.Pattern[str], ...]
-    decline: tuple[re.Pattern[str], ...]
-    decline_opening: tuple[re.Pattern[str], ...]
-    decline_alone: tuple[re.Pattern[str], ...]
-    decline_empty: tuple[re.Pattern[str], ...]
-    undecided: tuple[re.Pattern[str], ...]
-    polite: tuple[re.Pattern[str], ...]
-    repeat: tuple[re.Pattern[str], ...]
-    repeat_alone: tuple[re.Pattern[str], ...]
-    repeat_negated: tuple[re.Pattern[str], ...]
+    kind: DeclineKind
+    at: int
+    "Index of its first word."
+    words: str | None
+    "The message, or who is meant, as it was said; None if nothing or nobody was named."
+    after: str = ""
 
 
 def read_intent(text: str, language: str = "en") -> Reading:
     """Says what the utterance decides; raises LookupError for a language without a phrasebook."""
-    book = phrasebook(language.lower().replace("_", "-").split("-")[0])
+    book = phrasebook(language)
     spoken = normalise(text, book)
     if not spoken:
         return NOTHING
     if asks_to_repeat(spoken, book):
         return Reading(Intent.REPEAT)
+    if asks_for_less(spoken, book):
+        return Reading(Intent.SHORTER)
+    if covered(spoken, book.wait, book.wait_filler + book.polite):
+        return Reading(Intent.WAIT)
+    if errand := errand_in(text, spoken, book):
+        return _to_be_done(errand, text, book)
     if declines(spoken, book):
         return Reading(Intent.DECLINE, reason=reason_in(text, book))
-    if "?" in text or "？" in text:
+    if asks(text):
         return NOTHING
     return acceptance(spoken, book)
 
 
-def normalise(text: str, book: Phrasebook) -> str:
-    """Lower case words, each followed by one space; symbols that are not punctuation stay as unknown words."""
-    folded = unicodedata.normalize("NFKC", text[:LONGEST_TEXT]).lower().replace("’", "'").replace("‘", "'")
-    words = (word for word in _WORD.findall(folded) if not _is_punctuation(word))
-    spoken = "".join(f"{word} " for word in words)
-    for pattern, replacement in book.rewrites:
-        spoken = pattern.sub(replacement, spoken)
-    return spoken
+def sounds_like_machine(text: str, language: str = "en") -> bool:
+    """Whether these are words of an answering machine, a menu or the network; raises LookupError like `read_intent`."""
+    book = phrasebook(language)
+    rest, _ = without(normalise(text, book), book.machine_human)
+    return found(rest, book.machine)
 
 
 def acceptance(spoken: str, book: Phrasebook) -> Reading:
     words = spoken.split()
     if len(words) > LONGEST_ACCEPTANCE or contains_any(words, book.negations | book.doubts):
+        return NOTHING
+    if found(spoken, book.accept_unless):
         return NOTHING
     if covered(spoken, book.accept, book.accept_filler + book.accept_bare):
         return Reading(Intent.ACCEPT, plain=words[0] in book.affirmations)
@@ -144,18 +148,128 @@ def declines(spoken: str, book: Phrasebook) -> bool:
 def wavers(rest: str, book: Phrasebook) -> bool:
     """True if what surrounds a refusal asks something or accepts after all."""
     unpolite, _ = without(rest, book.polite)
-    if found(unpolite, book.accept + book.accept_bare):
-        return True
-    return contains_any(rest.split(), ("who", "who's", "what", "what's", "why", "how", "which", "wait", "hold", "if"))
+    return found(unpolite, book.accept + book.accept_bare) or contains_any(rest.split(), book.questions)
+
+
+def asks(text: str) -> bool:
+    return not {"?", "？", "¿"}.isdisjoint(text)
 
 
 def asks_to_repeat(spoken: str, book: Phrasebook) -> bool:
     if found(spoken, book.repeat_negated):
         return False
     rest, asked = without(spoken, book.repeat)
-    if asked:
-        return not found(without(rest, book.undecided)[0], book.decline)
-    return covered(spoken, book.repeat_alone, book.polite)
+    return not refuses(rest, book) if asked else covered(spoken, book.repeat_alone, book.polite)
+
+
+def asks_for_less(spoken: str, book: Phrasebook) -> bool:
+    if found(spoken, book.shorter_negated):
+        return False
+    rest, asked = without(spoken, book.shorter)
+    return not refuses(rest, book) if asked else covered(spoken, book.shorter_alone, book.accept_filler + book.polite)
+
+
+def refuses(rest: str, book: Phrasebook) -> bool:
+    return found(without(rest, book.undecided)[0], book.decline)
+
+
+# Messages and redirections
+
+
+def errand_in(text: str, spoken: str, book: Phrasebook) -> Errand | None:
+    """What is to be done instead of connecting, if that is said and nothing beside it speaks against it."""
+    openings = book.message_ask + book.message_own + book.redirect + book.redirect_unnamed
+    if not found(spoken, openings) or (asks(text) and not found(spoken, book.requests)):
+        return None
+    words = text[:LONGEST_TEXT].split()
+    errands = filter(None, (_message(words, book), _redirection(words, book)))
+    errand = min(errands, key=lambda each: each.at, default=None)
+    if errand is None:
+        return None
+    around = normalise(f"{_before(words, errand.at, book)} {errand.after}", book)
+    return None if wavers(around, book) else errand
+
+
+def _to_be_done(errand: Errand, text: str, book: Phrasebook) -> Reading:
+    why = reason_in(_before(text[:LONGEST_TEXT].split(), errand.at, book), book)
+    if errand.kind is DeclineKind.REDIRECT:
+        return Reading(Intent.DECLINE, reason=why, kind=errand.kind, suggestion=errand.words)
+    return Reading(Intent.DECLINE, reason=errand.words or why, kind=errand.kind)
+
+
+def _before(words: list[str], at: int, book: Phrasebook) -> str:
+    """What was said first. A mere yes or "could you" there is none of it: it opens what follows."""
+    said = " ".join(words[:at])
+    is_yes = covered(normalise(said, book), book.accept_bare + book.requests, book.accept_filler + book.polite)
+    return "" if is_yes else said
+
+
+def _message(words: list[str], book: Phrasebook) -> Errand | None:
+    asked = _opening(words, book.message_ask, book)
+    opening = asked or _opening(words, book.message_own, book)
+    if opening is None:
+        return None
+    message = _one_line(" ".join(words[opening[1] if asked else opening[0] :])).rstrip("? ")
+    said = normalise(message, book)
+    if found(said, book.accept + book.message_undecided) or opens_with(said, book.accept_bare, book.accept_filler):
+        return None
+    is_empty = not message or covered(said, book.polite, book.accept_filler)
+    return Errand(DeclineKind.MESSAGE, opening[0], None if is_empty else message)
+
+
+def _redirection(words: list[str], book: Phrasebook) -> Errand | None:
+    if opening := _opening(words, book.redirect_unnamed, book):
+        return Errand(DeclineKind.REDIRECT, opening[0], None, " ".join(words[opening[1] :]))
+    opening = _opening(words, book.redirect, book)
+    if opening is None:
+        return None
+    clause, after = _first_clause(words[opening[1] :])
+    named = _who(clause, book)
+    said = normalise(named, book)
+    is_nobody = not said or opens_with(said, book.redirect_nobody) or contains_any(said.split(), book.questions)
+    if is_nobody or len(said.split()) > LONGEST_SUGGESTION or contains_any(said.split(), book.negations):
+        return None
+    return Errand(
+        DeclineKind.REDIRECT, opening[0], None if covered(said, book.redirect_anybody) else named, " ".join(after)
+    )
+
+
+def _opening(words: list[str], patterns: Patterns, book: Phrasebook) -> tuple[int, int] | None:
+    """Where the first match begins and ends, in words; not one that is negated."""
+    for start in range(min(len(words), OPENS_WITHIN)):
+        if not opens_with(normalise(" ".join(words[start : start + LONGEST_LEAD]), book), patterns):
+            continue
+        for end in range(min(len(words), start + LONGEST_LEAD), start, -1):
+            if covered(normalise(" ".join(words[start:end]), book), patterns):
+                if not _is_negated(words[max(0, start - 2) : start], book):
+                    return start, end
+                break
+    return None
+
+
+def _is_negated(before: list[str], book: Phrasebook) -> bool:
+    clause = _clauses(" ".join(before))
+    if not clause or before[-1][-1] in ",.;:!?":
+        return False
+    said, _ = without(normalise(clause[-1], book), book.refusals)
+    return contains_any(said.split(), book.negations)
+
+
+def _first_clause(words: list[str]) -> tuple[list[str], list[str]]:
+    for at, word in enumerate(words):
+        if word[-1] in ",.;:!?":
+            return words[: at + 1], words[at + 1 :]
+    return words, []
+
+
+def _who(clause: list[str], book: Phrasebook) -> str:
+    named = list(clause)
+    while named and contains_any(normalise(named[-1], book).split(), book.redirect_after):
+        named.pop()
+    return _one_line(" ".join(named)).rstrip(".!?")
+
+
+# Reasons
 
 
 def reason_in(text: str, book: Phrasebook) -> str | None:
@@ -165,110 +279,12 @@ def reason_in(text: str, book: Phrasebook) -> str | None:
         pieces.pop(0)
     if not pieces:
         return None
-    kept = " ".join([_after_refusal(pieces[0], book), *pieces[1:]])
-    kept = "".join(" " if unicodedata.category(c) in ("Cc", "Cf", "Cs", "Co") else c for c in kept)
-    return " ".join(kept.split()).strip(" ,;:-")[:LONGEST_REASON].strip() or None
+    return _one_line(" ".join([_after_refusal(pieces[0], book), *pieces[1:]])) or None
 
 
-def covered(spoken: str, needed: Sequence[re.Pattern[str]], allowed: Sequence[re.Pattern[str]] = ()) -> bool:
-    """True if the words are a sequence of patterns with at least one of those needed; linear in the words."""
-    reached: dict[int, bool] = {0: False}
-    for start in range(len(spoken)):
-        if start not in reached:
-            continue
-        for patterns, counts in ((needed, True), (allowed, False)):
-            for end in _ends(spoken, start, patterns):
-                reached[end] = reached.get(end, False) or reached[start] or counts
-    return reached.get(len(spoken), False)
-
-
-def found(spoken: str, patterns: Iterable[re.Pattern[str]]) -> bool:
-    return any(pattern.search(" " + spoken, 1) for pattern in patterns)
-
-
-def without(spoken: str, patterns: Iterable[re.Pattern[str]]) -> tuple[str, bool]:
-    """The words with every match taken out, and whether there was one."""
-    left = spoken
-    for pattern in patterns:
-        left = pattern.sub("", left)
-    return left, left != spoken
-
-
-def opens_with(spoken: str, patterns: Sequence[re.Pattern[str]], before: Sequence[re.Pattern[str]]) -> bool:
-    start = 0
-    while True:
-        if any(pattern.match(spoken, start) for pattern in patterns):
-            return True
-        ends = [end for end in _ends(spoken, start, before)]
-        if not ends:
-            return False
-        start = max(ends)
-
-
-def contains_any(words: Iterable[str], wanted: Iterable[str]) -> bool:
-    return not set(words).isdisjoint(wanted)
-
-
-@cache
-def phrasebook(language: str) -> Phrasebook:
-    """Loads one language's tables; raises LookupError if there are none."""
-    source = resources.files("ari_app.briefing") / "phrases" / f"{language}.toml"
-    if not re.fullmatch(r"[a-z]{2,3}", language) or not source.is_file():
-        raise LookupError(f"no phrases for language {language!r}")
-    return compile_phrasebook(tomllib.loads(source.read_text(encoding="utf-8")))
-
-
-def compile_phrasebook(tables: Mapping[str, Any]) -> Phrasebook:
-    sets: Mapping[str, list[str]] = tables["sets"]
-
-    def compiled(patterns: Iterable[str]) -> tuple[re.Pattern[str], ...]:
-        # Longer patterns first, so that taking matches out leaves no halves.
-        return tuple(re.compile(r"(?<![^ ])" + to_regex(p, sets)) for p in sorted(patterns, key=len, reverse=True))
-
-    accept, decline, repeat = tables["accept"], tables["decline"], tables["repeat"]
-    return Phrasebook(
-        rewrites=tuple(_rewrite(old, new) for old, new in tables["rewrites"].items()),
-        negations=frozenset(tables["negations"]),
-        doubts=frozenset(tables["doubts"]),
-        affirmations=frozenset(accept["affirmations"]),
-        accept=compiled(accept["explicit"]),
-        accept_bare=compiled(accept["bare"]),
-        accept_filler=compiled(accept["filler"]),
-        decline=compiled(decline["strong"]),
-        decline_opening=compiled(decline["opening"]),
-        decline_alone=compiled(decline["alone"]),
-        decline_empty=compiled(decline["empty"]),
-        undecided=compiled(decline["undecided"]),
-        polite=compiled(sets["sorry"]),
-        repeat=compiled(repeat["anywhere"]),
-        repeat_alone=compiled(repeat["alone"]),
-        repeat_negated=compiled(repeat["negated"]),
-    )
-
-
-def _rewrite(old: str, new: str) -> tuple[re.Pattern[str], str]:
-    return re.compile(rf"(?<![^ ]){re.escape(old)} "), f"{new} "
-
-
-def to_regex(pattern: str, sets: Mapping[str, Sequence[str]]) -> str:
-    """Translates the phrase notation; every word swallows the space after it."""
-    pieces = []
-    for symbol in _SYMBOL.findall(pattern):
-        if symbol.startswith("<"):
-            longest_first = sorted(sets[symbol[1:-1]], key=len, reverse=True)
-            pieces.append("(?:" + "|".join(to_regex(entry, sets) for entry in longest_first) + ")")
-        else:
-            pieces.append(_MARKS.get(symbol) or re.escape(symbol) + " ")
-    return "".join(pieces)
-
-
-def _ends(spoken: str, start: int, patterns: Iterable[re.Pattern[str]]) -> Iterable[int]:
-    matches = (pattern.match(spoken, start) for pattern in patterns)
-    return (match.end() for match in matches if match and match.end() > start)
-
-
-def _is_punctuation(word: str) -> bool:
-    return all(unicodedata.category(char)[0] in "PZC" for char in word)
+def _one_line(text: str) -> str:
+    kept = "".join(" " if unicodedata.category(c) in ("Cc", "Cf", "Cs", "Co") else c for c in text)
+    return " ".join(kept.split()).strip(" ,;:-")[:LONGEST_REASON].strip()
 
 
 def _clauses(text: str) -> list[str]:
@@ -279,6 +295,8 @@ def _after_refusal(clause: str, book: Phrasebook) -> str:
     """Drops the longest beginning of a clause that says no more than "no"."""
     words = clause.split()
     for count in range(len(words) - 1, 0, -1):
+        if opens_with(normalise(" ".join(words[count - 1 :]), book), book.decline_whole):
+            continue
         if covered(normalise(" ".join(words[:count]), book), book.decline_empty):
             return " ".join(words[count:])
     return clause

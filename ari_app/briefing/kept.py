@@ -16,6 +16,7 @@ class KeptVoice:
     def __init__(self, voice: TextToSpeech, texts: Iterable[str]) -> None:
         """Keeps these texts, each after it was made once whole."""
         self.rate = voice.rate
+        self.name = getattr(voice, "name", type(voice).__name__)
         self._voice = voice
         self._kept: dict[str, bytes | None] = dict.fromkeys(texts)
 

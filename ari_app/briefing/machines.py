@@ -17,8 +17,8 @@ from ari_app.briefing.turns import (
     Voicemail,
 )
 
-TONE_LASTS = 0.6
-"Seconds from hearing a tone until it is over and the machine records."
+RECORDS_AFTER = 0.2
+"Seconds from the end of its tone until a machine records."
 QUIET_BEFORE_MESSAGE = 1.5
 "Seconds of silence after which a machine that does not beep is taken to record."
 GREETING_WITHIN = 20.0
@@ -62,6 +62,6 @@ class Machine:
         if self._has_beeped:
             return
         self._has_beeped = isinstance(event, ToneHeard)
-        records_at = now + (TONE_LASTS if self._has_beeped else QUIET_BEFORE_MESSAGE)
+        records_at = now + (RECORDS_AFTER if self._has_beeped else QUIET_BEFORE_MESSAGE)
         goes_on = self._humanity.is_speaking and not self._has_beeped
         self._floor.turn_to(Mood.LISTENING, self._latest if goes_on else min(self._latest, records_at))

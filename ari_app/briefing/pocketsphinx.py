@@ -52,7 +52,7 @@ NOISE = 10 ** (-54 / 20)
 "Root mean square, of full scale, of the noise laid under the speech."
 LEVEL = 0.25
 "Peak the speech is brought to, of full scale."
-SURE = {Intent.ACCEPT: -58.0, Intent.DECLINE: -90.0, Intent.REPEAT: -90.0, Intent.NONE: -90.0}
+SURE = dict.fromkeys(Intent, -90.0) | {Intent.ACCEPT: -58.0}
 "Acoustic score per frame, in thousands, that a sentence must reach by what it decides; perfect is 0."
 
 CUT_REFUSAL = "no i can"
@@ -73,6 +73,8 @@ class PocketSphinx:
     """SpeechToText for supervisors' decisions in English."""
 
     rate = RATE
+    hears_everything = False
+    "Whatever is said, it takes for one of the decisions."
 
     @asynccontextmanager
     async def listen(self) -> AsyncIterator[Utterances]:

@@ -1,7 +1,7 @@
 """Everything the supervisor hears that is not the summary, and how it is cut for the voice.
 
 Recorded prompts stand in when no voice can be had: raw 8 kHz µ-law files in ``recorded/``, made by
-``scripts/record-prompts`` from the English texts below.
+``scripts/record-prompts`` from `recorded_texts`. The English texts are here, the others in ``texts/``.
 """
 
 from __future__ import annotations
@@ -12,6 +12,9 @@ from functools import cache
 from importlib import resources
 
 import numpy as np
+
+from ari_app.briefing.languages import LANGUAGES as LANGUAGES
+from ari_app.briefing.languages import primary, words_of
 
 RECORDED_RATE = 8_000
 
@@ -53,20 +56,41 @@ class Texts:
     "Accepted, but the join was not confirmed."
     not_known: str = "I do not know that from the conversation."
     "When the supervisor's question can't be answered."
+    wait_note: str = "Take your time, I'll stay on the line."
+    "When the supervisor asks for a moment."
+    message_prompt: str = "What shall I tell the caller?"
+    "When a message was offered but not said."
+    farewell_message: str = "I will pass that on. Goodbye."
+    "After a refusal that leaves a message."
+    farewell_redirect: str = "All right, I will suggest that. Goodbye."
+    "After a refusal that names somebody else; only the agent is told."
+    voicemail_message: str = (
+        "Hello, this is an automatic assistant. A call could not be handed over. You need not do anything."
+    )
+    "All that a machine is told: nothing of the call, no names."
+    introduction: str = "I have connected you. Goodbye."
+    "Said to caller and supervisor after the join, where the profile wants it."
 
 
-def fill(template: str, *, reason: str | None = None, caller: str | None = None) -> str:
+@cache
+def texts_for(language: str) -> Texts:
+    """The texts of a language; raises LookupError for one that has none."""
+    return Texts(**words_of(language).get("texts", {}))
+
+
+def fill(template: str, *, reason: str | None = None, caller: str | None = None, language: str = "en") -> str:
     """Puts the call's facts into a text; sentences that lack theirs vanish. The facts are data: braces in them
     are not looked at."""
-    facts = {"{reason}": as_sentence(reason or ""), "{caller}": spoken_caller(caller or "")}
-    kept = [part for part in sentences(template) if all(facts[slot] for slot in facts if slot in part)]
+    facts = {"{reason}": as_sentence(reason or ""), "{caller}": spoken_caller(caller or "", language)}
+    kept = [part for part in sentences(template, language) if all(facts[slot] for slot in facts if slot in part)]
     filled = re.sub(r"\{(?:reason|caller)\}", lambda slot: facts[slot.group()], " ".join(kept))
     return re.sub(r"([.!?])\.", r"\1", " ".join(filled.split()))
 
 
-def greeting_text(texts: Texts, reason: str | None, caller: str | None) -> str:
+def greeting_text(texts: Texts, reason: str | None, caller: str | None, language: str = "en") -> str:
     """The greeting with the reason and who is calling."""
-    return f"{fill(texts.greeting, reason=reason)} {fill(texts.caller_line, caller=caller)}".strip()
+    why = fill(texts.greeting, reason=reason, language=language)
+    return f"{why} {fill(texts.caller_line, caller=caller, language=language)}".strip()
 
 
 def as_sentence(text: str) -> str:
@@ -75,47 +99,70 @@ def as_sentence(text: str) -> str:
     return line if not line or line[-1] in ".!?" else f"{line.rstrip(',;:')}."
 
 
-def spoken_caller(display: str) -> str:
+def spoken_caller(display: str, language: str = "en") -> str:
     """A name as it is; a number digit by digit, so that no voice reads it as four billion."""
-    return re.sub(r"\+?\d[\d ()./-]{3,}\d", lambda number: _digit_by_digit(number.group()), display).strip()
+    plus = str(words_of(language)["spoken"]["plus"])
+    return re.sub(r"\+?\d[\d ()./-]{3,}\d", lambda number: _digit_by_digit(number.group(), plus), display).strip()
 
 
-def _digit_by_digit(number: str) -> str:
+def _digit_by_digit(number: str, plus: str) -> str:
     digits = re.sub(r"\D", "", number)
     head, tail = digits[:-4], digits[-4:]
     groups = [head[max(0, end - 3) : end] for end in range(len(head), 0, -3)][::-1]
     spoken = ", ".join(" ".join(group) for group in (*groups, tail))
-    return f"plus {spoken}" if number.startswith("+") else spoken
+    return f"{plus} {spoken}" if number.startswith("+") else spoken
 
 
-_ABBREVIATIONS = frozenset(
-    "mr mrs ms dr prof st jr sr inc ltd co corp dept vs etc e.g i.e a.m p.m u.s approx ext tel acct est".split()
-)
-_END = re.compile(r"[.!?…。！？]+[\"'”’)\]]*(?=\s|$)|[。！？]")
+_END = re.compile(r"[.!?…。！？]+[\"'”’»)\]]*(?=\s|$)|[。！？]")
 LONGEST_SENTENCE = 300
 "Characters; longer ones are cut at a comma or a space, since a voice starts only when it has the whole piece."
 
 
-def sentences(text: str) -> list[str]:
+def sentences(text: str, language: str = "en") -> list[str]:
     """Splits a text where a speaker would breathe: not after abbreviations, initials or inside numbers."""
     pieces, start = [], 0
     line = " ".join(text.split())
     for end in _END.finditer(line):
-        if line[end.start()] == "." and _goes_on(line[start : end.start()], line[end.end() :]):
+        if line[end.start()] == "." and _goes_on(line[start : end.start()], line[end.end() :], language):
             continue
         pieces += _short_enough(line[start : end.end()].strip())
         start = end.end()
     return pieces + _short_enough(line[start:].strip())
 
 
-def _goes_on(before: str, after: str) -> bool:
-    """True if the period belongs to an abbreviation or an initial."""
+def _goes_on(before: str, after: str, language: str) -> bool:
+    """True if the period belongs to an abbreviation, an initial or a number that counts."""
+    spoken = _spoken(language)
     words = before.split()
-    last = words[-1].lower().lstrip("(\"'") if words else ""
-    if last in ("no", "nr"):
+    last = words[-1].lower().lstrip("(\"'¿¡«„") if words else ""
+    if last in spoken.before_digits:
         return after.lstrip()[:1].isdigit()
-    initial = len(last) == 1 and last.isalpha() and last != "i"
-    return bool(after) and (initial or last in _ABBREVIATIONS)
+    initial = len(last) == 1 and last.isalpha() and last not in spoken.short_words
+    ordinal = re.fullmatch(r"\d{1,2}", last) and words[-2:-1] and words[-2].lower() in spoken.ordinal_after
+    return bool(after) and bool(initial or ordinal or last in spoken.abbreviations)
+
+
+@dataclass(frozen=True)
+class _Spoken:
+    """What a period may stand behind without ending the sentence."""
+
+    abbreviations: frozenset[str]
+    before_digits: frozenset[str]
+    short_words: frozenset[str]
+    "Words of one letter that are no initials."
+    ordinal_after: frozenset[str]
+    "Words behind which a number with a period counts, as in „am 3. Mai“."
+
+
+@cache
+def _spoken(language: str) -> _Spoken:
+    table = words_of(language)["spoken"]
+    return _Spoken(
+        abbreviations=frozenset(table["abbreviations"]),
+        before_digits=frozenset(table["before_digits"]),
+        short_words=frozenset(table["short_words"]),
+        ordinal_after=frozenset(table["ordinal_after"]),
+    )
 
 
 def _short_enough(sentence: str) -> list[str]:
@@ -140,12 +187,20 @@ RECORDED = {
 "What is recorded, by name: with no voice the ears are usually gone too, so the re-prompt asks for keys."
 
 
+def recorded_texts(language: str) -> dict[str, str]:
+    """What is recorded in a language, by name; raises LookupError for one without texts."""
+    texts = texts_for(language)
+    from_texts = {"question": texts.question, "reprompt": texts.keys_only, "caller_gone": texts.caller_gone}
+    return RECORDED | from_texts | dict(words_of(language).get("recorded", {}))
+
+
 @cache
 def recorded(name: str, language: str = "en") -> bytes:
     """A recorded prompt as 16-bit PCM at 8 kHz; raises LookupError for a name or language that is not recorded."""
-    if name not in RECORDED or not re.fullmatch(r"[a-z]{2,3}", language):
+    directory = primary(language)
+    if name not in RECORDED or not re.fullmatch(r"[a-z]{2,3}", directory):
         raise LookupError(f"no recorded prompt {name!r}")
-    source = resources.files("ari_app.briefing") / "recorded" / language / f"{name}.ulaw"
+    source = resources.files("ari_app.briefing") / "recorded" / directory / f"{name}.ulaw"
     if not source.is_file():
         raise LookupError(f"prompt {name!r} is not recorded in {language!r}")
     return _ulaw_to_pcm(source.read_bytes())

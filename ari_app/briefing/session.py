@@ -7,40 +7,35 @@ out; the sound itself is made in `voice.py`.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import asdict
-from json import loads
-from typing import Any
+from functools import partial
 
 import structlog
 
 from ari_app.briefing.dialogue import Dialogue
+from ari_app.briefing.intent import read_intent, sounds_like_machine
 from ari_app.briefing.ports import VoiceActivity
 from ari_app.briefing.speech import MUTE, Ears, Speech, new_voice_activity
-from ari_app.briefing.summary import extract
 from ari_app.briefing.talk import Talk, beside, say_once
-from ari_app.briefing.turns import Line, Script
+from ari_app.briefing.telling import KNOWN, Telling, Told
+from ari_app.briefing.turns import Script
 from ari_app.briefing.voice import Speechless, Voice
 from ari_app.briefing.wording import Wording, is_name
-from ari_app.errors import ProviderError
 from ari_app.media.channel import MediaChannel, Opener
 from ari_app.media.session import MediaLost
 from ari_app.runtime.ports import Ari, Tell
 from ari_app.transfer.events import BriefingFailed, MediaOut, SummaryReady
-from ari_app.transfer.model import Attempt, Call, Request, Transfer, Turn
+from ari_app.transfer.model import Attempt, Call, Request, Transfer
 
 log = structlog.get_logger(__name__)
 
-SUMMARY_WITHIN = 4.0
-"Seconds a model gets for the summary; then the extractive one is taken."
 OPEN_WITHIN = 1.5
 "Seconds from the order to brief until the media channel is in the room."
 FAREWELL_WITHIN = 3.95
 "Seconds for a farewell from opening to the last word; with the hang-up that makes the promised 4."
-
-Summarise = Callable[[Request, Sequence[Turn]], Awaitable[str]]
-"Writes a summary of the conversation with a model; raises ProviderError."
+INTRODUCED_WITHIN = 4.5
+"Seconds for the line said to both after the join."
 
 
 class VoiceBriefer:
@@ -50,32 +45,30 @@ class VoiceBriefer:
         self,
         ari: Ari,
         media_base_url: str,
-        speech: Callable[[str], Speech],
+        speech: Callable[[Request], Speech],
         *,
         app: str = "warm-transfer",
-        summarise: Summarise | None = None,
         opener: Opener | None = None,
     ) -> None:
-        """`media_base_url` is Asterisk's HTTP server as ``ws://host:port``; `speech` gives a profile's engines."""
+        """`media_base_url` is Asterisk's HTTP server as ``ws://host:port``; `speech` gives a transfer its engines."""
         self._ari = ari
         self._base_url = media_base_url
         self._speech = speech
         self._app = app
-        self._summarise = summarise
         self._opener = opener
 
     def open(self, call: Call, transfer: Transfer, tell: Tell) -> VoiceBriefing:
         def channel(media_id: str) -> MediaChannel:
             return MediaChannel(self._ari, media_id, self._base_url, self._app, opener=self._opener)
 
-        speech = self._engines(transfer.request.briefing_profile)
-        return VoiceBriefing(call, transfer, tell, speech, channel, self._summarise)
+        return VoiceBriefing(call, transfer, tell, self._engines(transfer.request), channel)
 
-    def _engines(self, profile: str) -> Speech:
+    def _engines(self, request: Request) -> Speech:
         """A briefing without engines is still one."""
         try:
-            return self._speech(profile)
+            return self._speech(request)
         except Exception:
+            profile = request.briefing_profile
             log.exception("speech engines can't be had, recorded prompts stand in", profile=profile)
             return MUTE
 
@@ -90,20 +83,20 @@ class VoiceBriefing:
         tell: Tell,
         speech: Speech,
         channel: Callable[[str], MediaChannel],
-        summarise: Summarise | None = None,
     ) -> None:
         self._call = call
         self._transfer = transfer
         self._tell = tell
         self._speech = speech
         self._manners = speech.manners
-        self._wording = Wording(speech.manners.texts, transfer.request.reason, call.caller_name or call.caller_number)
+        self._telling = Telling(call, transfer, speech)
+        language, reason = speech.manners.language, transfer.request.reason
+        self._wording = Wording(speech.manners.texts, reason, self._telling.caller, language)
         self._new_channel = channel
-        self._summarise = summarise
-        self._voice = Voice(speech.tts)
+        self._voice = Voice(speech.tts, language=language)
         self._vad: VoiceActivity | None = None
         "Made beforehand for the next talk."
-        self._summary: asyncio.Future[tuple[Line, ...]] | None = None
+        self._summary: asyncio.Future[Told] | None = None
         self._channels: dict[str, MediaChannel] = {}
         self._talk: Talk | None = None
         self._stopped: set[str] = set()
@@ -117,10 +110,14 @@ class VoiceBriefing:
             tasks.create_task(self._voice.make(line.text for line in self._wording.greeting))
             tasks.create_task(self._make_ears())
             summary = await self._make_summary(self._summary)
-        await self._voice.make(line.text for line in (*summary, self._wording.question, self._wording.reprompt))
-        texts = self._manners.texts
-        await self._voice.make((texts.farewell_declined, texts.farewell_timeout, texts.caller_gone))
-        await self._voice.make(line.text for line in (*self._wording.repeat_intro, self._wording.keys_only))
+        wording, texts = self._wording, self._manners.texts
+        await self._voice.make(line.text for line in (*wording.summary(summary.text), wording.question))
+        await self._voice.make(line.text for line in (wording.reprompt, wording.wait_note, wording.message_prompt))
+        await self._voice.make((texts.farewell_declined, texts.farewell_message, texts.farewell_redirect))
+        await self._voice.make((texts.farewell_timeout, texts.caller_gone))
+        if self._transfer.request.introduces:
+            await self._voice.make((texts.introduction,))
+        await self._voice.make(line.text for line in (*wording.repeat_intro, wording.keys_only))
 
     async def warm(self, media_id: str) -> None:
         """Opens the media channel before the answer, so that `brief` finds it open. Optional; a failure is kept for
@@ -176,40 +173,73 @@ class VoiceBriefing:
         finally:
             await self._close(channel)
 
+    async def introduce(self, room_id: str, media_id: str) -> None:
+        if media_id in self._stopped:
+            return
+        channel = self._channel(media_id)
+        try:
+            async with asyncio.timeout(INTRODUCED_WITHIN):
+                session = await channel.open()
+                await channel.seat(room_id)
+                await say_once(session, self._voice, self._wording.introduction)
+        except (TimeoutError, MediaLost, Speechless) as error:
+            log.info("introduction not heard", reason=type(error).__name__)
+        finally:
+            await self._close(channel)
+
+    def context(self) -> Mapping[str, str]:
+        told = self._ready()
+        return dict(told.form) if told else self._telling.facts()
+
     # The talk
 
     def _new_talk(self, media_id: str) -> Talk:
         ears = Ears(self._speech, self._vad)
         self._vad = None
-        return Talk(media_id, self._dialogue(), self._voice, ears, self._wording.keys_only, self._tell)
+        answer = self._telling.answer if self._speech.llm else None
+        return Talk(media_id, self._dialogue(), self._voice, ears, self._wording.keys_only, self._tell, answer)
 
     async def _make_ears(self) -> None:
         self._vad = await new_voice_activity(self._speech)
 
     def _dialogue(self) -> Dialogue:
+        wording, told = self._wording, self._ready()
         script = Script(
-            greeting=self._wording.greeting,
-            question=self._wording.question,
-            reprompt=self._wording.reprompt,
-            confirm=self._wording.confirm,
-            repeat_intro=self._wording.repeat_intro,
-            summary=self._summary.result() if self._summary is not None and self._summary.done() else None,
+            greeting=wording.greeting,
+            question=wording.question,
+            reprompt=wording.reprompt,
+            confirm=wording.confirm,
+            repeat_intro=wording.repeat_intro,
+            not_known=wording.not_known,
+            wait_note=wording.wait_note,
+            message_prompt=wording.message_prompt,
+            voicemail_message=wording.voicemail_message if self._manners.voicemail == "message" else None,
+            summary=wording.summary(told.text) if told else None,
+            short=wording.short(told.text) if told else (),
+            can_answer=self._speech.llm is not None,
         )
         manners = self._manners
         return Dialogue(
             script,
             waits_for_hello=manners.waits_for_hello,
             hello_within=manners.hello_within,
+            read=partial(read_intent, language=manners.language),
+            sounds_like_machine=partial(sounds_like_machine, language=manners.language),
             answer_within=manners.answer_within,
+            wait_within=manners.wait_within,
             reprompts=manners.reprompts,
         )
+
+    def _ready(self) -> Told | None:
+        return self._summary.result() if self._summary is not None and self._summary.done() else None
 
     async def _bring_summary(self, talk: Talk) -> None:
         """Gives the talk a summary that was not ready when it began; makes one if nobody has prepared."""
         if self._summary is None:
             self._summary = asyncio.get_running_loop().create_future()
             await self._make_summary(self._summary)
-        talk.bring_summary(await asyncio.shield(self._summary))
+        told = await asyncio.shield(self._summary)
+        talk.bring_summary(self._wording.summary(told.text), self._wording.short(told.text))
 
     def _end_talk(self, media_id: str, *, hand_over: bool = False) -> Talk | None:
         talk = self._talk
@@ -245,56 +275,18 @@ class VoiceBriefing:
 
     # What is said
 
-    async def _make_summary(self, ready: asyncio.Future[tuple[Line, ...]]) -> tuple[Line, ...]:
+    async def _make_summary(self, ready: asyncio.Future[Told]) -> Told:
         started = asyncio.get_running_loop().time()
         try:
-            text, source = await self._summary_text()
+            told = await self._telling.told()
         except asyncio.CancelledError:
-            ready.set_result(self._wording.summary(""))
+            ready.set_result(Told("", KNOWN))
             raise
         except Exception:
             log.exception("no summary can be made, the supervisor is told so")
-            text, source = "", "extractive"
-        if source != _KNOWN:
-            self._tell(SummaryReady(text, source, asyncio.get_running_loop().time() - started))
-        lines = self._wording.summary(text)
-        ready.set_result(lines)
-        return lines
-
-    async def _summary_text(self) -> tuple[str, str]:
-        request, turns = self._transfer.request, self._call.conversation
-        if self._transfer.summary is not None:
-            return self._transfer.summary, _KNOWN
-        if request.summary:
-            return request.summary, "request"
-        written = await self._written_summary(request, turns)
-        if written:
-            return written, "llm"
-        # Without the reason, which the greeting has said.
-        return extract(None, [_message(turn) for turn in turns]), "extractive"
-
-    async def _written_summary(self, request: Request, turns: Sequence[Turn]) -> str:
-        if self._summarise is None:
-            return ""
-        try:
-            async with asyncio.timeout(SUMMARY_WITHIN):
-                return (await self._summarise(request, turns)).strip()
-        except (ProviderError, TimeoutError) as error:
-            log.warning("no summary from the model, the extractive one is taken", reason=type(error).__name__)
-        except Exception:
-            log.exception("summary failed, the extractive one is taken")
-        return ""
-
-
-_KNOWN = "known"
-"The journal has the summary already: an earlier life of the app told it."
-
-
-def _message(turn: Turn) -> dict[str, Any]:
-    """The turn in the usual chat form; tool calls that are no JSON are left out."""
-    message = {key: value for key, value in asdict(turn).items() if value is not None}
-    with suppress(ValueError):
-        if turn.tool_calls is not None:
-            return {**message, "tool_calls": loads(turn.tool_calls)}
-    message.pop("tool_calls", None)
-    return message
+            told = Told("", "extractive")
+        if told.source != KNOWN:
+            seconds = asyncio.get_running_loop().time() - started
+            self._tell(SummaryReady(told.text, told.source, seconds, told.form))
+        ready.set_result(told)
+        return told

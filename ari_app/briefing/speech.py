@@ -13,7 +13,17 @@ from dataclasses import dataclass, field
 import structlog
 
 from ari_app.briefing.manners import Manners
-from ari_app.briefing.ports import Activity, Listening, SpeechToText, TextToSpeech, VoiceActivity
+from ari_app.briefing.ports import (
+    Activity,
+    LanguageModel,
+    Listening,
+    SpeechToText,
+    TextToSpeech,
+    TurnDetector,
+    VoiceActivity,
+)
+from ari_app.briefing.redaction import Redact, withhold
+from ari_app.briefing.turn_ends import TurnEnds
 from ari_app.briefing.turns import Happening, Said, SpeechEnded, SpeechStarted
 from ari_app.errors import ProviderError
 from ari_app.media.audio import SLIN16, Format, Resampler
@@ -27,14 +37,33 @@ Tell = Callable[[Happening], None]
 
 
 @dataclass(frozen=True)
+class Writing:
+    """How a model is asked to write."""
+
+    prompt: str | None = None
+    "Replaces the default prompt for summaries; a request's own comes before it."
+    tokens: int = 6_000
+    "Of the conversation; of longer ones head and tail."
+    within: float = 4.0
+    "Seconds for the summary; then the extractive one is taken."
+    redact: Redact = withhold
+    "What leaves for a model passes through it."
+
+
+@dataclass(frozen=True)
 class Speech:
-    """One briefing profile: its engines, and its manners."""
+    """The engines of one transfer, and its manners."""
 
     tts: TextToSpeech | None
     stt: SpeechToText | None
     vad: Callable[[], VoiceActivity] | None
     "Makes one for each briefing, since it keeps state."
     manners: Manners = field(default_factory=Manners)
+    llm: LanguageModel | None = None
+    "Answers questions, and writes the summary unless `summary_llm` does."
+    summary_llm: LanguageModel | None = None
+    turn_detector: TurnDetector | None = None
+    writing: Writing = field(default_factory=Writing)
 
 
 MUTE = Speech(tts=None, stt=None, vad=None)
@@ -47,25 +76,29 @@ class Ears:
     def __init__(self, speech: Speech, vad: VoiceActivity | None = None, format: Format = SLIN16) -> None:
         """`vad` is one that was made before; without it `tune` makes one."""
         self.understands_words = speech.stt is not None
-        self.is_attentive = False
-        "Words are listened to only when the briefing has begun, so that no hello is taken for a decision."
+        self.is_attentive = getattr(speech.stt, "hears_everything", True)
+        """An engine that knows decisions only listens when the briefing has begun, lest it takes a hello for one;
+        others hear from the answer on whether it is a machine that speaks."""
         self._speech = speech
         self._stt = speech.stt
         self._format = format
         self._vad = vad
+        self._ends = TurnEnds(speech.turn_detector, format.rate)
         self._listening: Listening | None = None
         self._to_stt = Resampler(format.rate, speech.stt.rate if speech.stt else format.rate, "LQ")
         self._to_vad = Resampler(format.rate, vad.rate if vad else format.rate, "LQ")
 
     async def tune(self) -> None:
-        """Sees to the voice activity; raises nothing."""
+        """Sees to the voice activity, and to the ends of turns until it is cancelled; raises nothing."""
         if self._vad is None and (vad := await new_voice_activity(self._speech)) is not None:
             self._to_vad = Resampler(self._format.rate, vad.rate, "LQ")
             self._vad = vad
+        await self._ends.work()
 
     async def hear(self, pcm: bytes, tell: Tell) -> None:
         """Takes what the supervisor's side sends and tells turns; raises nothing."""
-        activities = self._activities(pcm)
+        now = asyncio.get_running_loop().time()
+        activities = self._ends.hear(pcm, self._activities(pcm), now)
         if Activity.SPEECH_STARTED in activities:
             tell(SpeechStarted())
         if self._listening is not None and self.is_attentive:

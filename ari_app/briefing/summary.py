@@ -11,7 +11,8 @@ Rules, in the order they are spoken, all within the word limit:
 The conversation is data. What people said is quoted and attributed, so that words planted in it are heard as theirs;
 system messages are instructions to somebody else and are skipped. Everything is reduced to words a voice can read:
 no markup, addresses, braces or control characters; card, social security and security numbers are withheld.
-The work is bounded by the newest turns, not by the length of the conversation. Same input, same words.
+The work is bounded by the newest turns, not by the length of the conversation. Same input, same words. The connecting
+words are data, one table a language in ``texts/``; what was said stays in the language it was said in.
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ari_app.briefing.cleaning import clean
+from ari_app.briefing.languages import primary, words_of
+from ari_app.briefing.names import introduces
+from ari_app.briefing.names import stated_name as stated_name
 
 WORD_LIMIT = 140
 "The contract says under 150."
@@ -32,23 +36,49 @@ TOOLS_TOLD = 3
 INTRODUCED_WITHIN = 300
 "Characters of a message within which a name is looked for."
 
+LONGEST_FACT = 200
+"Characters."
+
 Turn = Mapping[str, Any]
 
 
-def extract(reason: str | None, turns: Sequence[Turn]) -> str:
-    """The spoken summary, under 150 words; empty if there is nothing to tell."""
-    first = [turn for turn in turns[:FIRST_TURNS] if isinstance(turn, Mapping)]
-    newest = [turn for turn in turns[-NEWEST_TURNS:] if isinstance(turn, Mapping)]
-    why = fit_to_words(clean(reason or ""), 35)
-    wish = first_wish(first)
+def extract(reason: str | None, turns: Sequence[Turn], language: str = "en") -> str:
+    """The spoken summary, under 150 words; empty if there is nothing to tell. Raises LookupError for a language
+    without texts, here and everywhere below."""
+    words = words_of(language)["extract"]
+    first, newest = _first_and_newest(turns)
+    why = fit_to_words(clean(reason or "", language), 35)
+    wish = first_wish(first, language)
     parts = [
         _sentence(why),
-        fit_to_words(who_calls(first, newest), 12),
-        _quoted("The caller said", fit_to_words(wish, 40)),
-        *tools_told(newest),
-        *last_words(newest, told=wish),
+        fit_to_words(who_calls(first, newest, language), 12),
+        _quoted(words["caller_said"], fit_to_words(wish, 40)),
+        *tools_told(newest, language),
+        *last_words(newest, wish, language),
     ]
     return fit_to_words(" ".join(part for part in parts if part), WORD_LIMIT)
+
+
+def facts(reason: str | None, turns: Sequence[Turn], language: str = "en") -> dict[str, str]:
+    """The same as a form: `who`, `problem`, `tried`, `language`; what is unknown is missing."""
+    first, newest = _first_and_newest(turns)
+    known = {
+        "who": caller_name(first, newest, language),
+        "problem": clean(reason or "", language) or first_wish(first, language),
+        "tried": " ".join(tools_told(newest, language)),
+        "language": primary(language),
+    }
+    return {name: _cut(value) for name, value in known.items() if value}
+
+
+def _first_and_newest(turns: Sequence[Turn]) -> tuple[list[Turn], list[Turn]]:
+    first = [turn for turn in turns[:FIRST_TURNS] if isinstance(turn, Mapping)]
+    return first, [turn for turn in turns[-NEWEST_TURNS:] if isinstance(turn, Mapping)]
+
+
+def _cut(text: str) -> str:
+    """At a word."""
+    return text if len(text) <= LONGEST_FACT else text[: LONGEST_FACT + 1].rpartition(" ")[0] or text[:LONGEST_FACT]
 
 
 def fit_to_words(text: str, limit: int) -> str:
@@ -68,44 +98,18 @@ def fit_to_words(text: str, limit: int) -> str:
     return f"{kept.rstrip(',;:')}.{closing}"
 
 
-def who_calls(first: Sequence[Turn], newest: Sequence[Turn]) -> str:
-    """A name the caller stated, as a sentence; the last one stated counts, people correct themselves."""
+def who_calls(first: Sequence[Turn], newest: Sequence[Turn], language: str = "en") -> str:
+    name = caller_name(first, newest, language)
+    return str(words_of(language)["extract"]["caller_is"]).format(name=name) if name else ""
+
+
+def caller_name(first: Sequence[Turn], newest: Sequence[Turn], language: str) -> str:
+    """A name the caller stated; the last one stated counts, people correct themselves."""
     said = [turn for turn in (*first, *newest) if turn.get("role") == "user"]
-    names = (stated_name(text_of(turn)) for turn in reversed(said) if _INTRODUCES.search(_raw(turn)))
+    stating = (turn for turn in reversed(said) if introduces(_raw(turn), language))
+    names = (stated_name(text_of(turn, language), language) for turn in stating)
     labels = (_label(turn.get("name")) for turn in said)
-    name = next(filter(None, names), "") or next(filter(None, labels), "")
-    return f"The caller is {name}." if name else ""
-
-
-_NAME = (
-    r"((?:(?:Mr|Mrs|Ms|Dr|Prof)\.?\s+)?[A-ZÀ-ÞŠŽ][\w'-]{1,24}"
-    r"(?:\s+(?:van|de|der|da|von|di|la|bin|al)\b){0,2}(?:\s+[A-ZÀ-ÞŠŽ][\w'-]{1,24}){0,2})"
-)
-_INTRODUCES = re.compile(r"(?i)\b(?:name|call me|called|this is|i'm|i’m|i am)\b")
-_INTRODUCTIONS = (
-    re.compile(rf"\b(?:(?i:my name is|my name's|i am called|call me))\s+{_NAME}"),
-    # "This is" and "I'm" introduce many things; only what follows makes them introduce a person.
-    re.compile(rf"\b(?:(?i:this is|i'm|i am))\s+{_NAME}(?=\s+(?:speaking|calling|from|here)\b)"),
-    re.compile(rf"\b(?:(?i:this is))\s+{_NAME}(?=,)"),
-)
-_SPOKEN_INTRODUCTION = re.compile(r"(?i)\b(?:my name is|my name's)\s+([a-z][a-z'-]{1,24}(?:\s+[a-z][a-z'-]{1,24})?)")
-_NO_NAMES = frozenset(
-    "the a an is not and i my it so about calling here from just because for with on at in to but that this there what "
-    "ok okay yes no sorry hi hello very really still also your speaking".split()
-)
-
-
-def stated_name(text: str) -> str:
-    """The name in "my name is …" and its like; empty if none is stated."""
-    for introduction in _INTRODUCTIONS:
-        for match in introduction.finditer(text):
-            if match.group(1).split()[0].lower() not in _NO_NAMES:
-                return match.group(1)
-    spoken = _SPOKEN_INTRODUCTION.search(text)
-    words = spoken.group(1).split() if spoken else []
-    while words and words[-1].lower() in _NO_NAMES:
-        words.pop()
-    return "" if not words or words[0].lower() in _NO_NAMES else " ".join(word.capitalize() for word in words)
+    return next(filter(None, names), "") or next(filter(None, labels), "")
 
 
 def _raw(turn: Turn) -> str:
@@ -113,51 +117,52 @@ def _raw(turn: Turn) -> str:
     return content[:INTRODUCED_WITHIN] if isinstance(content, str) else text_of(turn)
 
 
-def first_wish(turns: Sequence[Turn]) -> str:
+def first_wish(turns: Sequence[Turn], language: str = "en") -> str:
     """What the caller said first that is more than a greeting."""
     greeting = ""
-    for text in (text_of(turn) for turn in turns if turn.get("role") == "user"):
+    for text in (text_of(turn, language) for turn in turns if turn.get("role") == "user"):
         if len(text.split()) >= 5:
             return text
         greeting = greeting or text
     return greeting
 
 
-def last_words(turns: Sequence[Turn], told: str) -> Iterator[str]:
+def last_words(turns: Sequence[Turn], told: str, language: str = "en") -> Iterator[str]:
     """The newest words of both sides, in the order they were said."""
     newest: dict[str, tuple[int, str]] = {}
     for at in range(len(turns) - 1, -1, -1):
         role = turns[at].get("role")
         if role not in ("user", "assistant") or role in newest:
             continue
-        if text := text_of(turns[at]):
+        if text := text_of(turns[at], language):
             newest[role] = (at, text)
         if len(newest) == 2:
             break
-    who = {"user": "Last, the caller said", "assistant": "The assistant's last words were"}
+    words = words_of(language)["extract"]
+    who = {"user": words["caller_last"], "assistant": words["assistant_last"]}
     for role, (_, text) in sorted(newest.items(), key=lambda item: item[1][0]):
         if text != told:
             yield _quoted(who[role], fit_to_words(text, 28))
 
 
-def tools_told(turns: Sequence[Turn]) -> Iterator[str]:
+def tools_told(turns: Sequence[Turn], language: str = "en") -> Iterator[str]:
     """The last tool calls with their results, oldest first."""
     results = {str(turn.get("tool_call_id")): turn for turn in turns if turn.get("role") == "tool"}
     calls = [call for turn in turns for call in _tool_calls(turn)]
     earlier = len(calls) - TOOLS_TOLD
     if earlier > 0:
-        yield f"Before the last {TOOLS_TOLD} steps, the assistant took {earlier} more."
+        yield str(words_of(language)["extract"]["earlier"]).format(told=TOOLS_TOLD, more=earlier)
     for call in calls[-TOOLS_TOLD:]:
-        yield _told(call, results.get(str(call.get("id"))))
+        yield _told(call, results.get(str(call.get("id"))), language)
 
 
-def text_of(turn: Turn) -> str:
+def text_of(turn: Turn, language: str = "en") -> str:
     """What was said in a turn, cleaned; content may be a string, None or a list of parts."""
     content = turn.get("content")
     if isinstance(content, str):
-        return clean(content)
+        return clean(content, language)
     if isinstance(content, Sequence) and not isinstance(content, bytes | bytearray):
-        return clean(" ".join(_part_text(part) for part in content[:20]))
+        return clean(" ".join(_part_text(part) for part in content[:20]), language)
     return ""
 
 
@@ -174,47 +179,48 @@ def _tool_calls(turn: Turn) -> Iterator[Turn]:
     yield from (call for call in calls[:20] if isinstance(call, Mapping))
 
 
-def _told(call: Turn, result: Turn | None) -> str:
+def _told(call: Turn, result: Turn | None, language: str) -> str:
+    words = words_of(language)["extract"]
     function = call.get("function")
     function = function if isinstance(function, Mapping) else {}
-    name = clean(_words_of(str(function.get("name") or "a tool")))
-    arguments = fit_to_words(facts_in(function.get("arguments")), 10)
-    asked = f"The assistant tried {fit_to_words(name, 6)}" + (f" with {arguments.rstrip('.')}" if arguments else "")
-    came_back = fit_to_words(facts_in(result.get("content")), 18) if result else ""
-    return _sentence(f"{asked}, and the result was: {came_back}" if came_back else f"{asked}; no result is known")
+    tool = fit_to_words(clean(_words_of(str(function.get("name") or words["a_tool"])), language), 6)
+    arguments = fit_to_words(facts_in(function.get("arguments"), language), 10).rstrip(".")
+    tried = words["tried_with" if arguments else "tried"].format(tool=tool, arguments=arguments)
+    came_back = fit_to_words(facts_in(result.get("content"), language), 18) if result else ""
+    return _sentence(words["result" if came_back else "no_result"].format(tried=tried, result=came_back))
 
 
 _SECRET = re.compile(r"pass|secret|token|auth|api_?key|card|cvv|cvc|ssn|pin\b|social|iban|credential", re.I)
 _LONGEST_JSON = 20_000
 
 
-def facts_in(content: object) -> str:
+def facts_in(content: object, language: str = "en") -> str:
     """A tool's arguments or result as "name value, name value"; plain text stays text."""
     if isinstance(content, str):
         stripped = content.strip()
         if stripped[:1] not in ("{", "[") or len(stripped) > _LONGEST_JSON:
-            return clean(content)
+            return clean(content, language)
         try:
             content = json.loads(stripped)
         except (ValueError, RecursionError):
-            return clean(content)  # type: ignore[arg-type]
+            return clean(content, language)  # type: ignore[arg-type]
     if isinstance(content, Sequence) and content and isinstance(content[0], Mapping) and "type" in content[0]:
-        return text_of({"content": content})
-    return clean(", ".join(_pairs(content, depth=2)))
+        return text_of({"content": content}, language)
+    return clean(", ".join(_pairs(content, 2, words_of(language)["extract"])), language)
 
 
-def _pairs(value: object, depth: int, name: str = "") -> Iterable[str]:
+def _pairs(value: object, depth: int, words: Mapping[str, str], name: str = "") -> Iterable[str]:
     """Names whose values are nobody's business are left out with them."""
     if name and _SECRET.search(name):
         return
     if isinstance(value, Mapping):
         for key, inner in list(value.items())[:8] if depth else ():
-            yield from _pairs(inner, depth - 1, str(key))
+            yield from _pairs(inner, depth - 1, words, str(key))
     elif isinstance(value, Sequence) and not isinstance(value, str | bytes | bytearray):
         for inner in value[:3] if depth else ():
-            yield from _pairs(inner, depth - 1, name)
+            yield from _pairs(inner, depth - 1, words, name)
     elif isinstance(value, bool):
-        yield f"{_words_of(name)} {'yes' if value else 'no'}".strip()
+        yield f"{_words_of(name)} {words['yes' if value else 'no']}".strip()
     elif isinstance(value, str | int | float) and str(value).strip():
         yield f"{_words_of(name)} {value}".strip()
 

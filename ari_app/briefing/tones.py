@@ -1,8 +1,9 @@
-"""Hears a steady tone, such as an answering machine's beep. Pure.
+"""Hears a beep, as an answering machine gives after its greeting. Pure.
 
 Asterisk's own TONE_DETECT hears one frequency only, which has to be known beforehand, and the sound passes here anyway:
 that is why this is ours. A tone is one frequency that carries nearly all of the sound and keeps still. Speech moves,
-music and voices have overtones, a key has two frequencies.
+music and voices have overtones, a key has two frequencies. A beep is a tone that begins after something else and is
+soon over: lines that hum all the time are no machines.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ WINDOW = 0.032
 "Seconds looked at at once; the next look is half of that later."
 STEADY_FOR = 0.17
 "Seconds of windows that agree: a tone of 200 ms has so many, wherever the windows begin."
+LONGEST = 2.0
+"Seconds a beep lasts at most."
 LOWEST, HIGHEST = 345.0, 2505.0
 "Hz; beeps are at 350 to 2500, measured within a few."
 QUIETEST = -35.0
@@ -35,14 +38,16 @@ class ToneDetector:
         self._hertz = rate / self._size
         self._hann = np.hanning(self._size + 1)[:-1]
         self._quietest = float(np.sum(self._hann**2)) * self._size / 2 * (32768 * 10 ** (QUIETEST / 20)) ** 2
-        self._enough = int(STEADY_FOR / (WINDOW / 2))
+        self._enough, self._most = int(STEADY_FOR / (WINDOW / 2)), int(LONGEST / (WINDOW / 2))
         self._held = b""
         self._began_with = 0.0
         self._windows = 0
         "So many in a row had the same tone."
+        self._is_first = True
+        "Nothing but this tone was heard so far."
 
     def feed(self, pcm: bytes) -> bool:
-        """Takes the next audio; True once for each tone, when it has lasted long enough."""
+        """Takes the next audio; True once for each beep, when it is over."""
         self._held += pcm
         count = max(0, (len(self._held) // 2 - self._size) // self._hop + 1)
         if not count:
@@ -68,10 +73,10 @@ class ToneDetector:
         return center * self._hertz if LOWEST <= center * self._hertz <= HIGHEST else 0.0
 
     def _judge(self, frequency: float) -> bool:
-        if not frequency or abs(frequency - self._began_with) > STILL:
-            self._windows = 0
-        if not frequency:
+        if frequency and self._windows and abs(frequency - self._began_with) <= STILL:
+            self._windows += 1
             return False
-        self._began_with = frequency if self._windows == 0 else self._began_with
-        self._windows += 1
-        return self._windows == self._enough
+        was_beep = not self._is_first and self._enough <= self._windows <= self._most
+        self._is_first = self._is_first and bool(frequency) and not self._windows
+        self._began_with, self._windows = frequency, 1 if frequency else 0
+        return was_beep

@@ -120,7 +120,7 @@ class Pressed(Happening):
 
 @dataclass(frozen=True)
 class ToneHeard(Happening):
-    """A steady tone, as an answering machine gives after its greeting."""
+    """A beep, as an answering machine gives after its greeting; it is over."""
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,8 @@ MORE_AUDIO_WITHIN = 1.0
 "Seconds between two pieces of one text."
 MADE_WITHIN = 15.0
 "Seconds for a whole text, so that a trickle does not last for ever."
+TRIES = 3
+"How often a line is begun, should it break off each time: one for each rung of a ladder."
 LONGEST_AUDIO = 60.0
 "Seconds of sound one text may make."
 
@@ -79,8 +81,10 @@ class Utterance:
 class Voice:
     """Says texts in the media's format. Give it a task that runs `work` while somebody speaks."""
 
-    def __init__(self, tts: TextToSpeech | None, format: Format = SLIN16) -> None:
+    def __init__(self, tts: TextToSpeech | None, format: Format = SLIN16, language: str = "en") -> None:
+        """`language` is that of the recordings."""
         self._tts = tts
+        self._language = language
         self._format = format
         self._utterances: dict[str, Utterance] = {}
         self._wanted: asyncio.Queue[str] = asyncio.Queue()
@@ -97,15 +101,18 @@ class Voice:
             await self._make(await self._wanted.get())
 
     async def say(self, line: Line) -> AsyncIterator[bytes]:
-        """Yields the sound of a line: made, being made, or recorded. Raises Speechless when a line that has a
-        recording for need can be had neither way."""
-        utterance = self._wish(line.text)
-        started = False
-        async for piece in self._in_time(utterance):
-            started = True
-            yield piece
+        """Yields the sound of a line: made, being made, or recorded. What breaks off in the middle is said again by
+        whoever speaks then. Raises Speechless when a line that has a recording for need can be had neither way."""
+        for _ in range(TRIES):
+            utterance = self._wish(line.text)
+            started = False
+            async for piece in self._in_time(utterance):
+                started = True
+                yield piece
+            if utterance.is_whole or not started:
+                break
         if not started and not utterance.is_whole:
-            yield recording(line.recording, self._format) if line.recording else b""
+            yield recording(line.recording, self._format, self._language) if line.recording else b""
 
     def _wish(self, text: str) -> Utterance:
         """The text's sound; asks for it if nobody has."""
@@ -142,10 +149,10 @@ class Voice:
                 await self._synthesise(self._tts, text, utterance)
             utterance.finish()
         except (ProviderError, TimeoutError) as error:
-            self._break(type(error).__name__)
+            self._judge(utterance, type(error).__name__)
         except Exception:
             log.exception("voice failed")
-            self._break("unexpected")
+            self._judge(utterance, "unexpected")
         finally:
             if not utterance.is_whole:
                 utterance.fail()
@@ -163,6 +170,13 @@ class Voice:
         utterance.add(converted.finish())
         if utterance.is_silent:
             raise ProviderError("the voice said nothing")
+
+    def _judge(self, utterance: Utterance, reason: str) -> None:
+        """A voice that began is one; what did not even begin has nobody left behind it."""
+        if utterance.is_silent:
+            self._break(reason)
+        else:
+            log.warning("voice broke off", reason=reason)
 
     def _break(self, reason: str) -> None:
         """One failure is enough: a supervisor waits for nobody's second try."""
@@ -188,9 +202,9 @@ async def _without_stall(stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
 
 
 @lru_cache(maxsize=32)
-def recording(name: str, format: Format = SLIN16) -> bytes:
+def recording(name: str, format: Format = SLIN16, language: str = "en") -> bytes:
     """A recorded prompt in the media's format. Raises Speechless."""
     try:
-        return resample(recorded(name), RECORDED_RATE, format.rate)
+        return resample(recorded(name, language), RECORDED_RATE, format.rate)
     except (LookupError, OSError) as error:
         raise Speechless(f"no voice, and no recording of {name!r}") from error

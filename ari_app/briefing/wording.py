@@ -8,10 +8,15 @@ from ari_app.briefing.turns import Line, Part
 _NAMES = frozenset(Texts.__dataclass_fields__)
 
 
+SHORT_WORDS = 25
+"A short summary stops at the sentence that would go beyond; its first sentence is always said."
+
+
 class Wording:
-    def __init__(self, texts: Texts, reason: str | None, caller: str | None) -> None:
+    def __init__(self, texts: Texts, reason: str | None, caller: str | None, language: str = "en") -> None:
         self._texts = texts
-        spoken = sentences(greeting_text(texts, reason, caller))
+        self._language = language
+        spoken = sentences(greeting_text(texts, reason, caller, language), language)
         # One recording greets; it must not be heard once for each sentence.
         self.greeting = tuple(Line(Part.GREETING, text, None if n else "greeting") for n, text in enumerate(spoken))
         self.question = Line(Part.QUESTION, texts.question, "question")
@@ -19,12 +24,28 @@ class Wording:
         self.confirm = Line(Part.REPROMPT, texts.confirm, "reprompt")
         self.keys_only = Line(Part.REPROMPT, texts.keys_only, "reprompt")
         "Asks instead of the question when words can't be understood."
-        self.repeat_intro = tuple(Line(Part.SUMMARY, text) for text in sentences(texts.repeat_intro))
+        self.repeat_intro = tuple(Line(Part.SUMMARY, text) for text in sentences(texts.repeat_intro, language))
+        self.wait_note = Line(Part.COURTESY, texts.wait_note)
+        self.message_prompt = Line(Part.COURTESY, texts.message_prompt)
+        self.not_known = Line(Part.ANSWER, texts.not_known)
+        self.voicemail_message = Line(Part.FAREWELL, texts.voicemail_message)
+        self.introduction = Line(Part.FAREWELL, texts.introduction)
 
     def summary(self, text: str) -> tuple[Line, ...]:
         """The summary verbatim, a line each sentence."""
-        spoken = [self._texts.summary_intro, *sentences(text)] if text.strip() else [self._texts.no_summary]
+        spoken = (
+            [self._texts.summary_intro, *sentences(text, self._language)] if text.strip() else [self._texts.no_summary]
+        )
         return tuple(Line(Part.SUMMARY, sentence) for sentence in spoken if sentence)
+
+    def short(self, text: str) -> tuple[Line, ...]:
+        """The beginning of the summary: whole sentences up to some 25 words, one at least."""
+        kept: list[str] = []
+        for sentence in sentences(text, self._language):
+            if kept and sum(len(each.split()) for each in (*kept, sentence)) > SHORT_WORDS:
+                break
+            kept.append(sentence)
+        return tuple(Line(Part.SUMMARY, sentence) for sentence in kept or [self._texts.no_summary] if sentence)
 
     def farewell(self, text: str) -> Line:
         """`text` is the name of a field of Texts, or the words themselves."""

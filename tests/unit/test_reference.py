@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import typer.main
 from prometheus_client import CollectorRegistry
 
@@ -22,8 +23,9 @@ def page(name: str) -> str:
     return (ROOT / "docs" / "reference" / name).read_text(encoding="utf-8")
 
 
-def test_the_settings_page_is_what_the_settings_say() -> None:
-    script = [sys.executable, str(ROOT / "scripts" / "settings-reference"), "--check"]
+@pytest.mark.parametrize("generator", ["settings-reference", "asyncapi"])
+def test_what_is_generated_is_what_its_source_says(generator: str) -> None:
+    script = [sys.executable, str(ROOT / "scripts" / generator), "--check"]
     ran = subprocess.run(script, capture_output=True, text=True, timeout=30, check=False)
     assert ran.returncode == 0, ran.stderr
 

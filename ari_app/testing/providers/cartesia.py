@@ -18,6 +18,9 @@ class CartesiaServer(VoiceServer):
     def routes(self) -> Iterable[tuple[str, str, Handler]]:
         return [("POST", "/tts/bytes", self._speak)]
 
+    def text_of(self, body: dict[str, str]) -> str:
+        return body["transcript"]
+
     def refusal(self, status: int) -> dict[str, Any]:
         return {
             "error_code": CODES.get(status),
@@ -34,4 +37,6 @@ class CartesiaServer(VoiceServer):
         is_raw = form.get("container") == "raw" and form.get("encoding") == "pcm_s16le"
         if "cartesia-version" not in request.headers or not is_raw or not wanted.get("transcript"):
             return web.json_response(self.refusal(400), status=400)
-        return await self.stream(request, self.hum(int(form["sample_rate"])), "application/octet-stream")
+        return await self.stream(
+            request, self.hum(int(form["sample_rate"]), self.text_of(wanted)), "application/octet-stream"
+        )

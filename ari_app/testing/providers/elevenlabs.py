@@ -30,4 +30,4 @@ class ElevenLabsServer(VoiceServer):
         codec, _, rate = asked.query.get("output_format", "mp3_44100_128").partition("_")
         if codec != "pcm" or not rate.isdigit() or not asked.body.get("text"):
             return web.json_response(self.refusal(422), status=422)
-        return await self.stream(request, self.hum(int(rate)), "audio/pcm")
+        return await self.stream(request, self.hum(int(rate), self.text_of(asked.body)), "audio/pcm")

@@ -412,10 +412,10 @@ def test_who_picks_up(name):
 @pytest.mark.parametrize(
     "story, left_at",
     [
-        ([speech(0.3, 4.3, "the voicemail of Bob"), (6, ToneHeard())], 6.6),
+        ([speech(0.3, 4.3, "the voicemail of Bob"), (6, ToneHeard())], 6.2),
         ([speech(0.3, 4.3, "the voicemail of Bob")], 6.2),
         ([speech(0.3, 60)], 26.3),
-        ([speech(0.3, 9), (9.5, ToneHeard()), (9.6, SpeechStarted()), (10, SpeechEnded())], 10.1),
+        ([speech(0.3, 9), (9.5, ToneHeard()), (9.6, SpeechStarted()), (10, SpeechEnded())], 9.7),
     ],
     ids=["after the tone", "after silence", "at last", "a tone that is taken for speech, too"],
 )

@@ -6,15 +6,16 @@ import pytest
 
 from ari_app.briefing import dialogue as dialogue_module
 from ari_app.briefing import session as session_module
+from ari_app.briefing import telling as telling_module
 from ari_app.briefing import voice as voice_module
 from ari_app.briefing.manners import Manners
 from ari_app.briefing.prompts import RECORDED, Texts
 from ari_app.briefing.session import VoiceBriefer
-from ari_app.briefing.speech import Speech
-from ari_app.errors import ProviderError
+from ari_app.briefing.speech import Speech, Writing
 from ari_app.media.audio import SLIN16, tone
 from ari_app.runtime.ports import Fate, Reply
 from ari_app.testing.fake_media import FakeMediaAsterisk
+from ari_app.testing.fake_model import ScriptedModel
 from ari_app.testing.fake_speech import HUM, FakeActivity, FakeEars, FakeVoice
 from ari_app.transfer.events import (
     BriefingAccepted,
@@ -33,6 +34,14 @@ LOUD, QUIET = tone(440, 0.1), SLIN16.silence(0.2)
 TEXTS = Texts()
 
 
+class Broken:
+    """LanguageModel with a bug."""
+
+    async def complete(self, messages):
+        raise RuntimeError("bug")
+        yield ""
+
+
 class Desk:
     """A briefing with everything around it within reach."""
 
@@ -41,7 +50,7 @@ class Desk:
         self.voice, self.ears, self.activity = FakeVoice(), FakeEars(), FakeActivity()
         self.tts, self.stt, self.make_activity = self.voice, self.ears, lambda: self.activity
         self.waits_for_hello = False
-        self.summarise = None
+        self.model = None
         self.told = []
         self.changed = asyncio.Condition()
         self.request = {"reason": "They want a refund", "summary": "They bought a boat. It sank."} | transfer
@@ -49,10 +58,10 @@ class Desk:
         self.turns = (Turn("user", "My boat has sunk and I want my money back."),)
 
     def open(self):
-        speech = Speech(self.tts, self.stt, self.make_activity, Manners(TEXTS, waits_for_hello=self.waits_for_hello))
-        briefer = VoiceBriefer(
-            self.asterisk, self.asterisk.base_url, lambda profile: speech, app="app", summarise=self.summarise
-        )
+        manners = Manners(TEXTS, waits_for_hello=self.waits_for_hello)
+        writing = Writing(within=0.1)
+        speech = Speech(self.tts, self.stt, self.make_activity, manners, llm=self.model, writing=writing)
+        briefer = VoiceBriefer(self.asterisk, self.asterisk.base_url, lambda request: speech, app="app")
         request = Request((ROUTE,), **self.request)
         transfer = Transfer("t", request, 0.0, 0.0, "room", summary=self.known_summary)
         self.briefing = briefer.open(Call("c", caller_name="Ann", conversation=self.turns), transfer, self.tell)
@@ -121,35 +130,37 @@ async def test_without_a_ready_summary_it_is_extracted(asterisk):
     assert "boat" in desk.told[0].text
 
 
-async def test_a_model_may_write_the_summary(asterisk):
+async def test_a_model_may_write_the_summary_and_its_form_and_is_asked_questions(asterisk):
     desk = Desk(asterisk, summary=None)
-
-    async def summarise(request, turns):
-        assert turns == desk.turns
-        return " A boat sank. "
-
-    desk.summarise = summarise
-    await desk.open().prepare()
-    assert desk.told[0].source == "llm" and desk.told[0].text == "A boat sank."
+    answer = "It sank on Monday."
+    desk.model = ScriptedModel(["A boat sank and Ann wants her money back.\n---\nwho: Ann", answer])
+    leg = await desk.talking()
+    assert (desk.told[0].source, desk.told[0].text) == ("llm", "A boat sank and Ann wants her money back.")
+    assert desk.told[0].form == (("who", "Ann"),) and desk.briefing.context() == {"who": "Ann"}
+    await leg.say(LOUD)
+    desk.ears.say("when did it sink")
+    await leg.say(QUIET)
+    await desk.until(lambda: answer in desk.voice.made)
+    assert "when did it sink" in str(desk.model.asked[-1]) and "My boat has sunk" in str(desk.model.asked[-1])
+    desk.ears.say("yes put them through")
+    await desk.task
+    assert BriefingAccepted("bot") in desk.told
 
 
 @pytest.mark.parametrize("fault", ["error", "bug", "hangs"])
-async def test_a_model_that_fails_is_replaced_by_extraction(asterisk, fault, monkeypatch):
-    monkeypatch.setattr(session_module, "SUMMARY_WITHIN", 0.01)
+async def test_a_model_that_fails_is_replaced_by_extraction(asterisk, fault):
     desk = Desk(asterisk, summary=None)
-
-    async def summarise(request, turns):
-        if fault == "hangs":
-            await asyncio.Event().wait()
-        raise ProviderError("no") if fault == "error" else RuntimeError("bug")
-
-    desk.summarise = summarise
+    desk.model = {
+        "error": ScriptedModel(["x"], breaks_at=0),
+        "bug": Broken(),
+        "hangs": ScriptedModel(["x"], hangs=True),
+    }[fault]
     await desk.open().prepare()
     assert [event.source for event in desk.told] == ["extractive"]
 
 
 async def test_a_conversation_that_can_not_be_read_costs_only_the_summary(asterisk, monkeypatch):
-    monkeypatch.setattr(session_module, "extract", lambda reason, turns: 1 / 0)
+    monkeypatch.setattr(telling_module, "extract", lambda *_: 1 / 0)
     desk = Desk(asterisk, summary=None)
     await desk.open().prepare()
     assert [(event.text, event.source) for event in desk.told] == [("", "extractive")]
@@ -224,14 +235,16 @@ async def test_no_sound_before_the_hello_has_ended(desk):
     await task
 
 
-async def test_words_are_not_listened_to_before_the_briefing(desk):
+@pytest.mark.parametrize("hears_everything", [True, False])
+async def test_ears_for_decisions_only_are_closed_before_the_briefing(desk, hears_everything):
     desk.waits_for_hello = True
+    desk.ears.hears_everything = hears_everything
     await desk.open().prepare()
     task = asyncio.create_task(desk.briefing.brief(ATTEMPT, "room", "bot"))
     leg = await desk.asterisk.leg("bot")
     await leg.say(LOUD)
     await desk.until(lambda: desk.ears.listening and desk.activity.is_speech)
-    assert desk.ears.listening.fed == 0
+    assert bool(desk.ears.listening.fed) is hears_everything
     await desk.briefing.stop("bot")
     await task
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ari_app.briefing.cleaning import clean
-from ari_app.briefing.summary import extract, fit_to_words, stated_name
+from ari_app.briefing.summary import extract, facts, fit_to_words, stated_name
 
 CALL: list[dict[str, Any]] = [
     {"role": "system", "content": "You are a bot with a secret."},
@@ -124,6 +124,71 @@ def _seconds(turns: list[dict[str, str]]) -> float:
     started = time.perf_counter()
     extract("r", turns)
     return time.perf_counter() - started
+
+
+@pytest.mark.parametrize(
+    "language, text, name",
+    [
+        ("es", "Hola, me llamo María Gómez y tengo un problema.", "María Gómez"),
+        ("es", "Soy Pedro, de la tienda", "Pedro"),
+        ("es", "soy Cliente de ustedes", ""),
+        ("es", "me llamo pedro ruiz", "Pedro Ruiz"),
+        ("fr", "Bonjour, je m'appelle Claire Dupont.", "Claire Dupont"),
+        ("fr", "Je suis Monsieur Roux, j'appelle pour une facture", "Monsieur Roux"),
+        ("fr", "je suis désolé", ""),
+        ("de", "Guten Tag, mein Name ist Anna von Berg.", "Anna von Berg"),
+        ("de", "Ich heiße Jürgen Maier", "Jürgen Maier"),
+        ("de", "Ich bin Kunde von Ihnen", ""),
+    ],
+)
+def test_names_are_stated_in_every_language(language: str, text: str, name: str) -> None:
+    assert stated_name(text, language) == name
+
+
+@pytest.mark.parametrize(
+    "language, told",
+    [
+        ("es", 'Quien llama es Ana Ruiz. Quien llama dijo: "Me llamo Ana Ruiz y Ich heiße Ana Ruiz." '),
+        ("fr", 'La personne en ligne a dit: "Me llamo Ana Ruiz y Ich heiße Ana Ruiz." '),
+        ("de", 'Es ruft an: Ana Ruiz. Die anrufende Person sagte: "Me llamo Ana Ruiz y Ich heiße Ana Ruiz." '),
+    ],
+)
+def test_connects_in_the_language_of_the_briefing(language: str, told: str) -> None:
+    turns = [{"role": "user", "content": "Me llamo Ana Ruiz y Ich heiße Ana Ruiz"},
+             {"role": "assistant", "tool_calls": [{"id": "1", "function": {"name": "findOrder"}}]},
+             {"role": "user", "content": "4111 1111 1111 1111 & more"}]  # fmt: skip
+    said = extract(None, turns, language)
+    assert said.startswith(told)
+    for english in ("caller", "assistant tried", "withheld", "no result", " and "):
+        assert english not in said
+
+
+@pytest.mark.parametrize(
+    "digits",
+    ["cuatro uno uno uno " * 4, "quatre un un un " * 4, "vier eins eins zwo " * 4, "vier, eins, eins, null, " * 4],
+)
+def test_card_numbers_read_out_are_withheld_in_every_language(digits: str) -> None:
+    assert clean(f"es {digits}").startswith("es number withheld")
+
+
+def test_phone_numbers_read_out_are_kept() -> None:
+    assert clean("seis cero cero uno dos tres cuatro cinco seis") == "seis cero cero uno dos tres cuatro cinco seis"
+
+
+def test_the_facts_are_the_summary_as_a_form() -> None:
+    assert facts("Refund over the limit", CALL) == {
+        "who": "Maria Gomez",
+        "problem": "Refund over the limit",
+        "tried": "The assistant tried lookup order with order id 4711, and the result was: status paid twice.",
+        "language": "en",
+    }
+    assert facts(None, [], "de-AT") == {"language": "de"}
+
+
+@given(st.lists(st.fixed_dictionaries({"role": st.sampled_from(["user", "tool"]), "content": st.text()})), st.text())
+def test_facts_are_short_and_clean(turns: list[dict[str, str]], reason: str) -> None:
+    for fact in facts(reason, turns).values():
+        assert 0 < len(fact) <= 200 and not set(fact) & set("{}[]<>*_`#\n")
 
 
 def test_strange_tool_calls_are_told_or_skipped() -> None:

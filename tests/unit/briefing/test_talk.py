@@ -15,7 +15,7 @@ from ari_app.briefing.voice import Voice
 from ari_app.errors import ProviderError
 from ari_app.media.audio import SLIN16
 from ari_app.media.session import Mark
-from ari_app.testing.fake_speech import FakeEars, FakeVoice
+from ari_app.testing.fake_speech import FakeActivity, FakeEars, FakeVoice
 from ari_app.transfer.events import BriefingAccepted, BriefingDeclined, VoicemailDetected
 
 SCRIPT = Script(
@@ -60,11 +60,11 @@ class FakeSession:
 
 
 class Desk:
-    def __init__(self, answer=None, script=SCRIPT):
+    def __init__(self, answer=None, script=SCRIPT, activity=None):
         self.session, self.ears, self.voice = FakeSession(), FakeEars(), FakeVoice(seconds=0.02)
         self.told = []
         dialogue = Dialogue(script, waits_for_hello=False, read=lambda text: READINGS.get(text, Reading(Intent.NONE)))
-        ears = Ears(Speech(self.voice, self.ears, None))
+        ears = Ears(Speech(self.voice, self.ears, activity))
         self.talk = Talk("bot", dialogue, Voice(self.voice), ears, SCRIPT.reprompt, self.told.append, answer)
 
     async def until(self, true):
@@ -147,9 +147,10 @@ async def test_a_suggestion_is_told():
 
 async def test_a_beep_is_a_machine():
     beep = (8000 * np.sin(2 * np.pi * 1000 * np.arange(SLIN16.rate // 2) / SLIN16.rate)).astype("<i2").tobytes()
-    async with Desk() as desk:
-        for at in range(0, len(beep), SLIN16.frame_bytes):
-            desk.session.frames.put_nowait(beep[at : at + SLIN16.frame_bytes])
+    sound = SLIN16.silence(0.3) + beep + SLIN16.silence(0.3)
+    async with Desk(activity=FakeActivity) as desk:
+        for at in range(0, len(sound), SLIN16.frame_bytes):
+            desk.session.frames.put_nowait(sound[at : at + SLIN16.frame_bytes])
         await desk.task
     assert desk.told[-1] == VoicemailDetected("bot")
     assert desk.session.flushes

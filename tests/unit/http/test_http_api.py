@@ -9,9 +9,13 @@ from typing import Any
 import httpx
 import pytest
 from fake_control import TOKEN, FakeControl
+from pydantic import BaseModel
 
+from ari_app import wire
 from ari_app.errors import JournalError, RequestRefused
-from ari_app.http import guard
+from ari_app.http import examples, guard
+from ari_app.http.phases import DATA
+from ari_app.transfer.model import Phase
 
 BODY: dict[str, Any] = {
     "channel": "1700000000.12",
@@ -44,6 +48,20 @@ async def test_the_same_request_id_again_is_the_same_transfer(client: httpx.Asyn
     again = await client.post("/v1/transfers", json=BODY)
     assert (again.status_code, again.json()) == (200, first.json())
     assert again.headers["location"] == first.headers["location"]
+
+
+@pytest.mark.parametrize("header", ["case-1", '"case-1"'])
+async def test_an_idempotency_key_stands_in_for_a_request_id(
+    client: httpx.AsyncClient, control: FakeControl, header: str
+) -> None:
+    bare = {key: value for key, value in BODY.items() if key != "request_id"}
+    first = await client.post("/v1/transfers", json=bare, headers={"Idempotency-Key": header})
+    again = await client.post("/v1/transfers", json=BODY, headers={"Idempotency-Key": "case-2"})
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert first.json()["request_id"] == "case-1" and again.json() == first.json()
+    wrong = await client.post("/v1/transfers", json=bare, headers={"Idempotency-Key": "two words"})
+    assert problem_of(wrong, 422)["key"] == "Idempotency-Key"
+    assert len(control.views) == 1
 
 
 async def test_a_call_may_be_named_by_its_id(client: httpx.AsyncClient, control: FakeControl) -> None:
@@ -249,3 +267,36 @@ async def test_openapi_describes_requests_views_and_problems(
     assert post["requestBody"]["content"]["application/json"]["schema"]["examples"][0]["destination"]
     protected = (await guarded.get("/openapi.json", headers={"Authorization": f"Bearer {TOKEN}"})).json()
     assert protected["security"] == [{"token": []}] and "security" not in schema
+
+
+async def test_every_body_and_every_answer_has_an_example(client: httpx.AsyncClient) -> None:
+    schema = (await client.get("/openapi.json")).json()
+    for path, verbs in schema["paths"].items():
+        for verb, operation in verbs.items():
+            for code, answer in operation["responses"].items():
+                for kind, content in answer.get("content", {}).items():
+                    assert content.get("example") or path == "/metrics", f"{verb} {path} {code} {kind}"
+                    assert kind != "application/problem+json" or content["example"]["status"] == int(code)
+            for content in operation.get("requestBody", {}).get("content", {}).values():
+                assert content["schema"].get("examples"), f"{verb} {path}"
+
+
+@pytest.mark.parametrize(
+    ("model", "example"),
+    [
+        (wire.WarmTransferRequest, examples.REQUEST),
+        (wire.HttpTransferRequest, examples.HTTP_REQUEST),
+        (wire.WarmTransferTranscript, examples.TRANSCRIPT),
+        (wire.WarmTransferCancel, examples.CANCEL),
+        (wire.TransferView, examples.TRANSFER_VIEW),
+        (wire.TransferView, examples.ENDED_VIEW),
+        (wire.CallView, examples.CALL_VIEW),
+        *((wire.PhasePayload, examples.payload(each)) for each in Phase),
+        *((DATA[each], examples.payload(each)["data"]) for each in Phase),
+    ],
+)
+def test_examples_are_what_they_say(model: type[BaseModel], example: dict[str, Any]) -> None:
+    """And answers have every key there is."""
+    given = model.model_validate(example)
+    if not isinstance(given, wire.Message):
+        assert json.loads(given.model_dump_json()) == example
