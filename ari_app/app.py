@@ -8,7 +8,8 @@ import signal
 import socket
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import Any
 
@@ -17,9 +18,12 @@ import structlog
 from ari_app.ari.client import AriClient
 from ari_app.ari.link import AriLink
 from ari_app.ari.translate import Translator
-from ari_app.briefing.engines import Engines
+from ari_app.briefing.engines import Engines, Loan
+from ari_app.briefing.pipeline import PipelineFactory
+from ari_app.briefing.ports import LanguageModel
 from ari_app.briefing.providers.breaker import Breakers, Condition
 from ari_app.briefing.session import VoiceBriefer
+from ari_app.briefing.talk import beside
 from ari_app.config import AgentSettings, Settings
 from ari_app.http.api import build
 from ari_app.http.metrics import Metrics
@@ -45,40 +49,66 @@ FLUSH = 2.0
 "Seconds that phases already published get to arrive."
 
 
+class App(DeskControl):
+    """A running app, as agents in the same process ask it: `AgentSession(app=…)`."""
+
+    def __init__(self, engines: Engines, desk: Desk, *others: Any) -> None:
+        super().__init__(desk, *others)
+        self._engines = engines
+        self.desk = desk
+
+    def lend(
+        self,
+        request_id: str,
+        *,
+        summary_llm: LanguageModel | None = None,
+        briefing_pipeline_factory: PipelineFactory | None = None,
+    ) -> None:
+        """Engines for the briefing of the request with this id, which comes next."""
+        self._engines.lend(request_id, Loan(briefing_pipeline_factory, summary_llm))
+
+    def take_back(self, request_id: str) -> None:
+        """That request did not become a transfer."""
+        self._engines.take_back(request_id)
+
+
 async def run(settings: Settings) -> None:
     """Serves until SIGTERM or SIGINT. Raises SettingsError, JournalError before anything is touched."""
+    async with running(settings) as app:
+        await _until_told_to_stop(app.desk)
+
+
+@asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[App]:
+    """The app beside the body, in this process; with the body's end it ends. Raises as `run` does."""
     check_url(settings.journal.url)
     engines = Engines(settings.briefing)
     engines.make()
     receivers = [Receiver.of(name, webhook, os.environ) for name, webhook in settings.webhooks.items()]
-    with listen(settings.http.host, settings.http.port) as listener:
-        journal = await SqlJournal.open(settings.journal.url)
-        try:
-            async with opened(receivers, settings.journal.url, SystemClock()) as webhooks:
-                await _serve(settings, journal, listener, engines, webhooks)
-        finally:
-            await journal.close()
-            await engines.aclose()
-
-
-async def _serve(
-    settings: Settings, journal: SqlJournal, listener: socket.socket, engines: Engines, webhooks: Webhooks
-) -> None:
-    await engines.warm()
-    await journal.purge(time.time() - settings.journal.keep_days * 86_400)
     asterisk = settings.asterisk
-    async with AriClient(asterisk.url, asterisk.username, asterisk.password.get_secret_value(), asterisk.app) as client:
-        await _run(settings, journal, client, listener, engines, webhooks)
+    client = AriClient(asterisk.url, asterisk.username, asterisk.password.get_secret_value(), asterisk.app)
+    async with AsyncExitStack() as stack:
+        listener = stack.enter_context(listen(settings.http.host, settings.http.port))
+        journal = await SqlJournal.open(settings.journal.url)
+        stack.push_async_callback(journal.close)
+        stack.push_async_callback(engines.aclose)
+        webhooks = await stack.enter_async_context(opened(receivers, settings.journal.url, SystemClock()))
+        await engines.warm()
+        await journal.purge(time.time() - settings.journal.keep_days * 86_400)
+        await stack.enter_async_context(client)
+        async with _connected(settings, journal, client, listener, engines, webhooks) as app:
+            yield app
 
 
-async def _run(
+@asynccontextmanager
+async def _connected(
     settings: Settings,
     journal: SqlJournal,
     client: AriClient,
     listener: socket.socket,
     engines: Engines,
     webhooks: Webhooks,
-) -> None:
+) -> AsyncIterator[App]:
     clock, metrics = SystemClock(), Metrics()
     ari = CountedAri(client, metrics, settings.asterisk.request_timeout)
     metrics.webhooks(webhooks.counts)
@@ -105,25 +135,22 @@ async def _run(
         on_connected=desk.on_connected,
         on_disconnected=desk.disconnected,
     )
-    control = DeskControl(desk, intake, journal, publisher, clock)
-    http = build(control, settings, metrics.registry)
+    app = App(engines, desk, intake, journal, publisher, clock)
+    http = build(app, settings, metrics.registry)
     recalled = await desk.recall()
     if settings.webhooks:
-        await webhooks.catch_up(control.phases, await _latest_transfers(control, await journal.unfinished()))
+        await webhooks.catch_up(app.phases, await _latest_transfers(app, await journal.unfinished()))
     log.info("starting", app=settings.asterisk.app, recalled=recalled, http=settings.http.listen)
-    async with asyncio.TaskGroup() as tasks:
-        running = [
-            tasks.create_task(serve(http, settings.http.host, settings.http.port, listener=listener), name="http"),
-            tasks.create_task(publisher.run(), name="publisher"),
-            tasks.create_task(webhooks.run(), name="webhooks"),
-            tasks.create_task(desk.run(), name="desk"),
-            tasks.create_task(link.run(), name="link"),
-            tasks.create_task(_gauge(desk, metrics, engines.breakers), name="gauges"),
-        ]
-        await _until_told_to_stop(desk)
+    async with beside(
+        serve(http, settings.http.host, settings.http.port, listener=listener),
+        publisher.run(),
+        webhooks.run(),
+        desk.run(),
+        link.run(),
+        _gauge(desk, metrics, engines.breakers),
+    ):
+        yield app
         await _within(FLUSH, asyncio.gather(publisher.flushed(), webhooks.flushed()))
-        for task in running:
-            task.cancel()
 
 
 async def _latest_transfers(control: DeskControl, call_ids: Sequence[str]) -> list[str]:

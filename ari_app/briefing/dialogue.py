@@ -164,7 +164,8 @@ class Dialogue:
         """Nothing private into the greeting of a machine: the end of the turn brings the rest."""
         greeting, rest = self._script.greeting, self._rest()
         if self.humanity.is_doubtful:
-            return self._floor.say_discreetly(greeting[:1], *greeting[1:], *rest)
+            public = self._script.public
+            return self._floor.say_discreetly(greeting[:public], *greeting[public:], *rest)
         return self._floor.say(*greeting, *rest)
 
     def _rest(self) -> tuple[Line, ...]:

@@ -206,6 +206,7 @@ class VoiceBriefing:
         wording, told = self._wording, self._ready()
         script = Script(
             greeting=wording.greeting,
+            public=wording.public,
             question=wording.question,
             reprompt=wording.reprompt,
             confirm=wording.confirm,

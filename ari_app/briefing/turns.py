@@ -36,12 +36,13 @@ class Script:
     """Everything the briefing can say."""
 
     greeting: tuple[Line, ...]
-    "The first line is public: a machine may hear it."
     question: Line
     reprompt: Line
     repeat_intro: tuple[Line, ...] = ()
     summary: tuple[Line, ...] | None = None
     "None while it is still being made; `SummaryArrived` brings it."
+    public: int = 1
+    "So many lines of the greeting say nothing private: a machine may hear them."
     confirm: Line | None = None
     "Asks whether that was a yes; None: the question again."
     short: tuple[Line, ...] = ()

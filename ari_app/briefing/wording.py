@@ -19,6 +19,8 @@ class Wording:
         spoken = sentences(greeting_text(texts, reason, caller, language), language)
         # One recording greets; it must not be heard once for each sentence.
         self.greeting = tuple(Line(Part.GREETING, text, None if n else "greeting") for n, text in enumerate(spoken))
+        self.public = 0 if "{" in next(iter(sentences(texts.greeting, language)), "") else 1
+        "Lines of the greeting without a word about the call."
         self.question = Line(Part.QUESTION, texts.question, "question")
         self.reprompt = Line(Part.REPROMPT, texts.reprompt, "reprompt")
         self.confirm = Line(Part.REPROMPT, texts.confirm, "reprompt")

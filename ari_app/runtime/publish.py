@@ -24,6 +24,8 @@ MAX_BODY = 40_000
 "Bytes of one user event; Asterisk 22 refuses more than 40,960 with 413."
 MAX_WAITING = 1_000
 "Phases kept for one receiver, or one follower, who does not take them."
+IDLE = 60.0
+"Seconds without a phase after which a receiver is forgotten: agents' sessions have applications of their own."
 ABSENT_PAUSES = (0.1, 0.2, 0.5, 1.0, 2.0, 4.0)
 "Seconds between tries while the receiving application is not registered (it may be reconnecting)."
 
@@ -82,7 +84,12 @@ class Publisher:
     async def _send_all(self, app: str) -> None:
         queue = self._queues[app]
         while True:
-            payload = await queue.get()
+            try:
+                async with asyncio.timeout(IDLE):
+                    payload = await queue.get()
+            except TimeoutError:
+                del self._queues[app]
+                return
             try:
                 await self._send(app, payload)
             finally:

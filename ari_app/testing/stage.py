@@ -203,6 +203,19 @@ class App:
 
     async def start(self) -> None:
         """Returns when the app is ready."""
+        self.write()
+        with (self.folder / "app.log").open("ab") as log:
+            self.process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "ari_app", "serve", "--config", str(self.config)),
+                stdout=log,
+                stderr=log,
+                env={**without_keys(os.environ), **self.environment},
+                cwd=CHECKOUT,
+            )
+        await self.ready()
+
+    def write(self) -> None:
+        """The settings alone, for whoever runs the app otherwise."""
         self.http_port = self.http_port or free_port()
         self.folder.mkdir(parents=True, exist_ok=True)
         text = SETTINGS.format(
@@ -213,15 +226,6 @@ class App:
             folder=self.folder,
         )
         self.config.write_text(text + self.extra)
-        with (self.folder / "app.log").open("ab") as log:
-            self.process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "ari_app", "serve", "--config", str(self.config)),
-                stdout=log,
-                stderr=log,
-                env={**without_keys(os.environ), **self.environment},
-                cwd=CHECKOUT,
-            )
-        await self.ready()
 
     async def ready(self, within: float = 15.0) -> None:
         give_up = time.monotonic() + within

@@ -5,6 +5,8 @@ import asyncio
 import pytest
 
 from ari_app import AgentSession, SIPDestination, WarmTransferConfig
+from ari_app.app import running
+from ari_app.config import load
 from tests.sipp.conftest import AGENT, MUSIC
 
 WAYS = ("user events", "http")
@@ -77,3 +79,34 @@ async def test_nobody_takes_the_request_while_the_app_is_away(stage, way):
 
     assert (result.success, result.outcome, result.retryable) == (False, "internal_error", True)
     assert "did not take the request" in result.error
+
+
+class Dictated:
+    """A summary model of the agent's own."""
+
+    async def complete(self, messages):
+        yield "Ann was charged twice and wants it back."
+
+
+async def test_agent_and_app_in_one_process(stage):
+    await stage.set(start=False)
+    stage.app.write()
+    async with running(load(stage.app.config)) as app:
+        while not (await app.ready())["ari"]:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+        await stage.talking()
+        async with AgentSession(app=app, channel_id=stage.channel) as session, asyncio.timeout(20):
+            briefing = asyncio.Event()
+
+            @session.on_warm_transfer("briefing_started")
+            async def begun(payload):
+                briefing.set()
+
+            transfer = asyncio.create_task(session.warm_transfer(config(summary_llm=Dictated())))
+            await briefing.wait()
+            await stage.supervisor.press("1")
+            await stage.are_connected()
+            result = await transfer
+        await stage.everybody_hangs_up()
+        await stage.nothing_is_left()
+    assert (result.success, result.summary) == (True, "Ann was charged twice and wants it back.")

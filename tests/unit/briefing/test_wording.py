@@ -47,3 +47,10 @@ def test_the_short_summary_knows_the_abbreviations_of_its_language() -> None:
 def test_lines_of_a_conversation_are_left_out_without_a_voice(name: str, part: Part) -> None:
     texts = texts_for("fr")
     assert getattr(wording("fr"), name) == Line(part, getattr(texts, name), None)
+
+
+@pytest.mark.parametrize(
+    ("greeting", "public"), [(Texts().greeting, 1), ("Good day, {reason}", 0), ("{reason} Good day.", 0), ("", 1)]
+)
+def test_a_greeting_that_begins_with_the_call_is_private_from_its_first_line(greeting: str, public: int) -> None:
+    assert Wording(Texts(greeting=greeting), "refund", None).public == public

@@ -1,11 +1,14 @@
 """Phases on their way out: in order, beside the call, within Asterisk's size limit."""
 
+import asyncio
 import json
 
 import pytest
 
 from ari_app.http.phases import DATA
+from ari_app.runtime import publish
 from ari_app.runtime.publish import MAX_BODY, Publisher, fitted
+from ari_app.testing.fake_ari import FakeAri
 from ari_app.transfer.model import Phase
 from ari_app.wire import AttemptResult, PhasePayload, TransferResult
 from tests.unit.runtime.conftest import World
@@ -27,6 +30,22 @@ async def test_an_application_that_is_away_gets_its_phases_when_it_is_back():
         for _ in range(3):
             await world.settle()
         assert world.ari.user_events == []
+
+
+async def test_a_receiver_nobody_speaks_to_any_more_is_forgotten_and_found_again(monkeypatch):
+    monkeypatch.setattr(publish, "IDLE", 0.01)
+    ari = FakeAri()
+    ari.apps.add("session-1")
+    publisher = Publisher(ari)
+    running = asyncio.create_task(publisher.run())
+    payload = {"transfer_id": "tr_1", "phase": "started", "data": {}}
+    for _ in range(2):
+        publisher.publish(payload, reply_to="session-1")
+        await publisher.flushed()
+        while publisher._queues:  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
+    assert [app for app, _ in ari.user_events] == ["session-1", "session-1"]
+    running.cancel()
 
 
 async def test_a_follower_gets_what_comes_from_now_on(world):
