@@ -10,7 +10,6 @@ import pytest
 from aiohttp import web
 
 from ari_app.briefing.engines import Engines
-from ari_app.briefing.ports import TextToSpeech
 from ari_app.config import BriefingProfile
 from ari_app.testing.fake_speech import HUM
 from ari_app.transfer.model import Request
@@ -19,7 +18,7 @@ PAGE = Path(__file__).parents[3] / "docs" / "how-to" / "add-a-provider.md"
 SOUND = HUM.to_bytes(2, "little") * 1600
 
 
-async def voice_of_the_page(folder: Path, monkeypatch: pytest.MonkeyPatch, url: str) -> TextToSpeech:
+def engines_of_the_page(folder: Path, monkeypatch: pytest.MonkeyPatch, url: str) -> Engines:
     code = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
     (folder / "acme_voice.py").write_text(code[0])
     (folder / "my_briefing.py").write_text(code[1])
@@ -31,9 +30,7 @@ async def voice_of_the_page(folder: Path, monkeypatch: pytest.MonkeyPatch, url: 
     profile = {"tts": "acme_voice:AcmeVoice", "factory": "my_briefing:pipeline", "tts_options": options}
     engines = Engines({"default": BriefingProfile(**profile)}, {"ACME_API_KEY": "k"})  # type: ignore[arg-type]
     engines.make()
-    tts = engines(Request(routes=())).tts
-    assert tts is not None
-    return tts
+    return engines
 
 
 @pytest.fixture
@@ -56,9 +53,10 @@ async def acme():
 
 async def test_the_page_provider_speaks_in_a_transfer(acme, tmp_path, monkeypatch) -> None:
     url, seen = acme
-    tts = await voice_of_the_page(tmp_path, monkeypatch, url)
-    rungs = tts._ladder._rungs  # type: ignore[attr-defined]
+    engines = engines_of_the_page(tmp_path, monkeypatch, url)
+    rungs = engines(Request(routes=())).tts._ladder._rungs  # type: ignore[union-attr]
     assert [type(rung).__name__ for rung in rungs] == ["AcmeVoice", "KeptVoice", "KeptVoice"]
     sound = b"".join([pcm async for pcm in rungs[1].synthesize("The caller wants a refund.")])
+    await engines.aclose()
     assert sound == SOUND
     assert seen == [("Bearer k", {"text": "The caller wants a refund.", "voice": "anna", "rate": 16_000})]
