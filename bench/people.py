@@ -40,6 +40,9 @@ max_concurrent = 10000
 moh_class = "lab-music"
 [limits]
 transfers = 10000
+{briefing}
+"""
+EMBEDDED = """
 [briefing.default]
 greet = "at_once"
 stt = "{stt}"
@@ -62,13 +65,14 @@ class People:
         return _dial_string(self.supervisor)
 
     async def ask(
-        self, channel: str, *, application: str = "warm-transfer", to: str = "2001", summary: str, n: int = 0
+        self, channel: str, *, application: str = "warm-transfer", to: str = "2001", summary: str | None, n: int = 0
     ) -> float:
         """Requests a transfer as an agent does. Returns the moment before the user event was posted."""
         request = {
             "destination": {"routing_rule_id": "rr_bench", "sip_call_to": to},
             "reason": "the caller wants a refund",
-            "summary": summary,
+            **({"summary": summary} if summary else {}),
+            "chat_history": [{"role": "user", "content": "I was charged twice for order 4711 in May."}],
             "reply_to": REPLIES,
             "metadata": {"n": n},
         }
@@ -98,9 +102,13 @@ class People:
 
 @asynccontextmanager
 async def gathered(
-    *, agent: Behaviour | None = None, supervisor: Behaviour | None = None, stt: str = "none"
+    *,
+    agent: Behaviour | None = None,
+    supervisor: Behaviour | None = None,
+    stt: str = "none",
+    briefing: str | None = None,
 ) -> AsyncIterator[People]:
-    """Everybody there, the app ready; all gone afterwards."""
+    """Everybody there, the app ready; all gone afterwards. `briefing` is TOML instead of the embedded profile."""
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
         lab = await Lab.up(folder / "lab")
@@ -112,7 +120,9 @@ async def gathered(
             await stack.enter_async_context(phone)
         ari = await stack.enter_async_context(Ari(lab, REPLIES))
         app = App(lab, folder / "app", SETTINGS.format(
-            agent=agents.endpoint("agent"), supervisor=_dial_string(supervisors), stt=stt,
+            agent=agents.endpoint("agent"),
+            supervisor=_dial_string(supervisors),
+            briefing=briefing or EMBEDDED.format(stt=stt),
         ))  # fmt: skip
         await app.start()
         stack.callback(lambda: shutil.copy(app.folder / "app.log", results() / "app.log"))
