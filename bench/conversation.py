@@ -3,8 +3,8 @@
     .venv/bin/python -m bench.conversation --runs 20                # P5: providers without delay
     .venv/bin/python -m bench.conversation --runs 20 --realistic    # end of turn 280 ms, first token 350, audio 290
 
-The providers are the local servers of `ari_app.testing.providers`, through the real SDKs; only their delays are made up.
-Everything is read off the packets at the two phones.
+The providers are the local servers of `ari_app.testing.providers`, through the real SDKs; only their delays are not
+real. Everything is read off the packets at the two phones.
 """
 
 from __future__ import annotations

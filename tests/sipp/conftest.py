@@ -16,10 +16,12 @@ from ari_app.briefing.espeak import Espeak
 from ari_app.media.audio import resample
 from ari_app.testing.phone import Answer, Phone
 from ari_app.testing.stage import App, Ari, Lab
+from tests.sipp.clouds import SECRETS, Clouds
 
-CALLER, AGENT, SUPERVISOR, FALLBACK, MUSIC = 1000, 1500, 2000, 440, 300
-"Hz: who sends what. The lab's fallback is 440 Hz, its music class `lab-music` 300 Hz."
-SECOND = 2500
+CALLER, AGENT, SUPERVISOR, FALLBACK, MUSIC = 1000, 1500, 2600, 440, 300
+"""Hz: who sends what. The lab's fallback is 440 Hz, its music class `lab-music` 300 Hz. Supervisors are above all beeps,
+lest they are taken for machines."""
+SECOND = 3400
 PEOPLE = (AGENT, SUPERVISOR, SECOND, FALLBACK)
 "Whom a caller can end with."
 
@@ -37,6 +39,12 @@ endpoint = "{second}"
 callers = ["+14155550100"]
 destinations = ["2???"]
 ring_timeout = 20
+[routing_rules.rr_telling]
+endpoint = "{supervisor}"
+callers = ["+14155550100"]
+destinations = ["2???"]
+ring_timeout = 20
+context = "x-headers"
 [routing_rules.rr_short]
 endpoint = "{supervisor}"
 callers = ["+14155550100"]
@@ -245,7 +253,7 @@ class Stage:
 
     def caller_had_company(self, since=None, *, longest=1.0):
         """Music or a human throughout, from `since` or the first of it."""
-        company = {f"{tone}" for tone in (AGENT, MUSIC, SUPERVISOR, FALLBACK, 2500)}
+        company = {f"{tone}" for tone in (AGENT, MUSIC, SUPERVISOR, FALLBACK, SECOND)}
         last = None
         for span in self.caller.heard.spans(since):
             if company & set(span.label.removeprefix("tone ").split("+")):
@@ -307,9 +315,21 @@ class Stage:
         for call in (*self.supervisor.calls, *self.second.calls):
             call.heard.assert_never_heard(CALLER, until=accepted)
 
+    def log_has_no_secret(self):
+        """What was logged at whatever level in all lives of the app: no key of a provider, no password."""
+        told = [name for name, secret in SECRETS.items() if secret in self.app.log]
+        assert self.lab.password not in self.app.log, "the password is in the log"
+        assert not told, f"in the log: {told}"
+
     def supervisor_heard_nothing_of(self, tone=CALLER, until=None):
         for call in self.supervisor.calls:
             call.heard.assert_never_heard(tone, until=until)
+
+
+@pytest_asyncio.fixture
+async def clouds():
+    async with Clouds() as of_each:
+        yield of_each
 
 
 @pytest_asyncio.fixture
@@ -324,3 +344,4 @@ async def stage(lab, tmp_path, request):
             if scene.app:
                 await scene.app.stop()
                 print(scene.app.log)
+                scene.log_has_no_secret()
