@@ -73,6 +73,7 @@ class Engines:
         self._rungs: dict[str, Rungs] = {}
         self._voices: dict[str, KeptVoice] = {}
         "The embedded ones."
+        self._espeaks: dict[tuple[str, int, frozenset[str]], KeptVoice] = {}
         self._ears: dict[str, SpeechToText] = {}
         "The embedded ones."
         self._factories: dict[str, PipelineFactory] = {}
@@ -133,12 +134,20 @@ class Engines:
 
     def _own(self, name: str, profile: BriefingProfile) -> Rungs:
         """What the profile itself names."""
-        self._voices[name] = _espeak(profile)
+        self._voices[name] = self._espeak(profile)
         made: dict[str, tuple[Any, ...]] = {}
         for choice in choices(profile, self._environ):
             self._choices.append((name, choice))
             made[choice.stage] = self._engine(name, profile, choice)
         return Rungs(made["stt"], made["llm"], made["tts"])
+
+    def _espeak(self, profile: BriefingProfile) -> KeptVoice:
+        """Profiles that sound the same and say the same share one: its prompts are made once."""
+        voice = profile.voice or ESPEAK_VOICES[profile.language]
+        sounds = (voice, profile.words_per_minute, frozenset(_constant(profile)))
+        if sounds not in self._espeaks:
+            self._espeaks[sounds] = _espeak(*sounds)
+        return self._espeaks[sounds]
 
     def _engine(self, name: str, profile: BriefingProfile, choice: Choice) -> tuple[Any, ...]:
         match choice.name:
@@ -171,11 +180,10 @@ def cloud(name: str, profile: BriefingProfile, choice: Choice, environ: Mapping[
         raise SettingsError(f"{where}: {error}") from None
 
 
-def _espeak(profile: BriefingProfile) -> KeptVoice:
+def _espeak(voice: str, speed: int, said: frozenset[str]) -> KeptVoice:
     from ari_app.briefing.espeak import Espeak
 
-    voice = Espeak(voice=profile.voice or ESPEAK_VOICES[profile.language], speed=profile.words_per_minute)
-    return KeptVoice(voice, _constant(profile))
+    return KeptVoice(Espeak(voice=voice, speed=speed), said)
 
 
 def _pocketsphinx() -> SpeechToText:

@@ -18,10 +18,9 @@ from ari_app.testing.phone import Answer, Phone
 from ari_app.testing.stage import App, Ari, Lab
 from tests.sipp.clouds import SECRETS, Clouds
 
-CALLER, AGENT, SUPERVISOR, FALLBACK, MUSIC = 1000, 1500, 2600, 440, 300
-"""Hz: who sends what. The lab's fallback is 440 Hz, its music class `lab-music` 300 Hz. Supervisors are above all beeps,
-lest they are taken for machines."""
-SECOND = 3400
+CALLER, AGENT, SUPERVISOR, FALLBACK, MUSIC = 1000, 1500, 2000, 440, 300
+"Hz: who sends what. The lab's fallback is 440 Hz, its music class `lab-music` 300 Hz."
+SECOND = 2500
 PEOPLE = (AGENT, SUPERVISOR, SECOND, FALLBACK)
 "Whom a caller can end with."
 
@@ -311,7 +310,7 @@ class Stage:
         self.only_heard(heard, MUSIC, since=held, until=met - 0.001)
         self.only_heard(heard, tone, since=met)
         assert heard.events() == [], "a key leaked to the caller"
-        self.agent.heard.assert_never_heard(CALLER, since=held, until=met - 0.1 if tone == AGENT else None)
+        self.agent.heard.assert_never_heard(CALLER, since=held, until=met - 0.25 if tone == AGENT else None)
         for call in (*self.supervisor.calls, *self.second.calls):
             call.heard.assert_never_heard(CALLER, until=accepted)
 

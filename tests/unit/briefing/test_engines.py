@@ -165,3 +165,11 @@ def test_the_key_comes_from_a_file_and_a_server_of_ones_own_may_need_none(tmp_pa
 def test_settings_that_mean_nothing_are_refused(profile: dict[str, Any]) -> None:
     with pytest.raises(ValueError):
         BriefingProfile(**profile)
+
+
+def test_profiles_that_sound_and_say_the_same_make_their_prompts_once():
+    made = engines(
+        default={}, hurried={"reprompt_after": 1.0}, quick={"words_per_minute": 300}, other={"voice": "en-gb"}
+    )
+    assert len({id(voice) for voice in made._voices.values()}) == 3
+    assert made._voices["default"] is made._voices["hurried"]
