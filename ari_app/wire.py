@@ -17,6 +17,8 @@ from ari_app.transfer.model import Turn
 
 MAX_TEXT = 20_000
 "Characters of one text field."
+MAX_AT_ONCE = 10
+"Destinations that ring together."
 
 
 def _without_controls(value: str) -> str:
@@ -122,6 +124,12 @@ class WarmTransferRequest(Message):
     def _has_one_kind_of_destination(self) -> WarmTransferRequest:
         if (self.destination is None) == (self.destinations is None):
             raise ValueError("destination: give either destination or destinations")
+        return self
+
+    @model_validator(mode="after")
+    def _rings_no_crowd(self) -> WarmTransferRequest:
+        if self.strategy == "ring_all" and len(self.wanted) > MAX_AT_ONCE:
+            raise ValueError(f"destinations: ring_all rings {MAX_AT_ONCE} at most")
         return self
 
     @property

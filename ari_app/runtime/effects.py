@@ -31,6 +31,9 @@ STOP = 1.0
 "Seconds the briefing has to fall silent before its channel is hung up under it."
 FAREWELL = 5.0
 "Seconds a last sentence may take before the supervisor is hung up anyway."
+ELSEWHERE = "26"
+"""Q.850, "non-selected user clearing": Asterisk 22 gives its CANCEL the header `Reason: SIP;cause=200;text="Call
+completed elsewhere"` (RFC 3326), and phones list no missed call."""
 INTRODUCTION = 5.0
 "Seconds the line to caller and supervisor may take before the assistant is out anyway."
 
@@ -254,7 +257,7 @@ class Effects:
 
     @_do.register
     async def _(self, do: cmd.PassKey) -> None:
-        self._require_briefing().press(do.digit)
+        self._require_briefing().press(do.digit, do.media_id)
 
     @_do.register
     async def _(self, do: cmd.StopBriefing) -> None:
@@ -322,7 +325,8 @@ class Effects:
             return
         if owned.kind is OwnedKind.MEDIA:
             await self._silence(owned.id)
-        await self._release("channels.hangup", owned.id, channelId=owned.id)
+        reason = {"reason_code": ELSEWHERE} if do.elsewhere else {}
+        await self._release("channels.hangup", owned.id, channelId=owned.id, **reason)
 
     async def _release(self, operation: str, id: str, **parameters: Any) -> None:
         """Once in its turn; when Asterisk does not answer, again beside the other commands: a caller who is waiting

@@ -118,6 +118,8 @@ class PassKey(Command):
     """A key the dialogue answers to: repeat, or a re-prompt."""
 
     digit: str
+    media_id: str
+    "The line of whoever pressed it."
 
 
 @dataclass(frozen=True)
@@ -184,3 +186,5 @@ class Release(Command):
     """Out of Asterisk with it, whatever it is. → Released"""
 
     owned: Owned
+    elsewhere: bool = False
+    "A phone that still rings is told that somebody else took the call, and shows no missed one."

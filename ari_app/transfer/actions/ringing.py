@@ -6,7 +6,7 @@ from ari_app.transfer import events as ev
 from ari_app.transfer.actions import failing, moves
 from ari_app.transfer.causes import outcome_of
 from ari_app.transfer.commands import SeatSupervisor
-from ari_app.transfer.model import Outcome, Phase, State
+from ari_app.transfer.model import Outcome, Phase
 from ari_app.transfer.turn import Turn
 
 
@@ -20,14 +20,14 @@ def ringing(turn: Turn, event: ev.SupervisorRinging) -> None:
 
 def answered(turn: Turn, event: ev.SupervisorAnswered) -> None:
     moves.dialed(turn, event)
-    turn.set_attempt(answered_at=turn.now)
-    turn.do(SeatSupervisor(event.channel_id, turn.transfer.room_id))
-    turn.go(State.BRIEFING, deadline=turn.now + turn.transfer.request.briefing_timeout)
+    turn.set_attempt(answered_at=turn.now, deadline=turn.now + turn.transfer.request.briefing_timeout)
+    turn.do(SeatSupervisor(event.channel_id, turn.attempt.room_id))
+    moves.follow_supervisors(turn)
     moves.start_briefing(turn)
 
 
 def not_dialed(turn: Turn, event: ev.SupervisorFailed) -> None:
-    turn.set_transfer(error=event.reason)
+    turn.set_attempt(error=event.reason)
     failing.attempt_failed(turn, Outcome.UNREACHABLE)
 
 

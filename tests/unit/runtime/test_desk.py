@@ -326,3 +326,32 @@ async def test_handed_over_and_back(world):
     moved = world.ari.made("channels.move")
     assert moved == [{"channelId": CALLER, "app": "bot", "appArgs": f"returned,{transfer},busy"}]
     assert world.desk.live == {}
+
+
+async def test_whoever_accepts_first_of_all_who_are_rung_gets_the_caller(world):
+    await world.talking()
+    destinations = [{"routing_rule_id": "rr", "sip_call_to": to} for to in ("2001", "2002")]
+    told = {"routing_rule_id": "rr_told", "sip_call_to": "2003"}
+    world.ask(destination=None, destinations=[*destinations, told], strategy="ring_all")
+    await world.settle()
+    legs = [attempt.channel_id for attempt in world.call.transfer.attempts]
+    for leg in legs[:2]:
+        world.ari.answers(leg)
+    await world.settle()
+    lines = [attempt.media_id for attempt in world.call.transfer.attempts]
+    world.ari.press(legs[0], "3")
+    world.ari.press(legs[1], "1")
+    world.ari.press(legs[0], "1")
+    world.ari.calls.clear()
+    await world.settle()
+    assert world.briefer.last.keys == [("3", lines[0])]
+    assert world.ari.channels[CALLER].bridge == world.ari.channels[legs[1]].bridge
+    assert "farewell taken_elsewhere" in world.briefer.last.done
+    assert legs[0] not in world.ari.channels and legs[2] not in world.ari.channels
+    reasons = {
+        made.parameters["channelId"]: made.parameters.get("reason_code")
+        for made in world.ari.calls
+        if made.operation == "channels.hangup"
+    }
+    assert (reasons[legs[0]], reasons[legs[2]]) == (None, "26")
+    assert [a["outcome"] for a in world.result()["attempts"]] == ["cancelled", "completed", "cancelled"]

@@ -183,7 +183,7 @@ def test_keys_and_words_before_the_briefing_decide_nothing():
 
 def test_other_keys_go_to_the_dialogue_and_are_not_final():
     book = Playbook.briefing() >> SupervisorPressed(SUPERVISOR, "5")
-    book << PassKey("5")
+    book << PassKey("5", MEDIA)
     (book >> SupervisorPressed(SUPERVISOR, "1") << StopBriefing << JoinCaller).is_in(State.JOINING)
 
 
@@ -352,6 +352,7 @@ def test_a_no_is_told_with_its_kind(kind, reason, suggestion, farewell):
     book >> Seated(TALK, CALLER) >> MediaOut(MEDIA) >> Released(SUPERVISOR)
     (book << Release >> Released(ROOM)).ends(Outcome.DECLINED)
     assert book.told_of(Phase.BRIEFING_COMPLETE) == {
+        "attempt": 1,
         "resolution": "declined",
         "by": "speech",
         "decline_reason": reason,
