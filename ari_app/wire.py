@@ -109,6 +109,7 @@ class WarmTransferRequest(Message):
     destination: Destination | None = None
     destinations: Annotated[list[Destination], Field(min_length=1, max_length=20)] | None = None
     strategy: Literal["sequential", "ring_all"] = "sequential"
+    mode: Literal["warm", "blind"] = "warm"
     reason: Text | None = None
     chat_history: Annotated[list[ChatMessage], Field(max_length=5_000)] = []
     summary: Text | None = None

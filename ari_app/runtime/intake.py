@@ -132,6 +132,7 @@ class Intake:
         return Request(
             routes=tuple(self._route(wanted) for wanted in asked.wanted),
             strategy=asked.strategy,
+            mode=asked.mode,
             request_id=asked.request_id,
             reason=asked.reason,
             summary=asked.summary,
@@ -142,7 +143,7 @@ class Intake:
             moh_class=asked.moh_class or self._rules.moh_class,
             reply_to=asked.reply_to,
             metadata=json.dumps(asked.metadata, ensure_ascii=False),
-            introduces=asked.briefing_profile in self._rules.introductions,
+            introduces=asked.mode == "warm" and asked.briefing_profile in self._rules.introductions,
         )
 
     def _route(self, wanted: Destination) -> Route:

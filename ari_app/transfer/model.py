@@ -204,6 +204,8 @@ class Request:
 
     routes: tuple[Route, ...]
     strategy: str = "sequential"
+    mode: str = "warm"
+    "`warm`: briefed, and joined by their word. `blind`: joined by their answer."
     request_id: str | None = None
     reason: str | None = None
     summary: str | None = None
@@ -223,6 +225,10 @@ class Request:
     @property
     def rings_all(self) -> bool:
         return self.strategy == "ring_all"
+
+    @property
+    def is_blind(self) -> bool:
+        return self.mode == "blind"
 
 
 @dataclass(frozen=True)

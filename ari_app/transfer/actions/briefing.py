@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ari_app.transfer import events as ev
-from ari_app.transfer.actions import failing, moves
+from ari_app.transfer.actions import failing, joining, moves
 from ari_app.transfer.commands import PassKey
-from ari_app.transfer.model import Decline, Outcome, Phase, State
+from ari_app.transfer.model import Decline, Outcome, Phase
 from ari_app.transfer.turn import Turn
 
 FAREWELLS = {"message": "farewell_message", "redirect": "farewell_redirect"}
@@ -43,12 +43,8 @@ def accepted(turn: Turn, event: ev.BriefingAccepted) -> None:
 
 
 def accept(turn: Turn, *, by: str) -> None:
-    """The commit of the join: from here a cancel comes too late, and so does another supervisor."""
     _briefing_over(turn, "accepted", by=by)
-    turn.set_transfer(chosen=turn.attempt.number)
-    turn.go(State.JOINING, deadline=turn.now + moves.CONFIRM)
-    moves.join(turn)
-    failing.taken_elsewhere(turn)
+    joining.commit(turn)
 
 
 def declined(turn: Turn, event: ev.BriefingDeclined) -> None:

@@ -9,6 +9,14 @@ from ari_app.transfer.model import Outcome, OwnedKind, Phase, State
 from ari_app.transfer.turn import Turn
 
 
+def commit(turn: Turn) -> None:
+    """From here a cancel comes too late, and so does another supervisor."""
+    turn.set_transfer(chosen=turn.attempt.number)
+    turn.go(State.JOINING, deadline=turn.now + moves.CONFIRM)
+    moves.join(turn)
+    failing.taken_elsewhere(turn)
+
+
 def join_progress(turn: Turn, event: ev.Seated | ev.Unseated | ev.MediaOut | ev.Released) -> None:
     """Only Asterisk's own confirmations count, in whichever order they come."""
     if isinstance(event, ev.MediaOut | ev.Released):
@@ -23,6 +31,9 @@ def _note_seat(turn: Turn, channel_id: str, *, seated: bool) -> None:
     if channel_id == turn.call.caller:
         turn.set_transfer(caller_seated=seated)
     elif channel_id == turn.attempt.channel_id:
+        if seated and Phase.SUPERVISOR_JOINED not in dict(turn.transfer.marks):
+            # a blind transfer has had no briefing to tell it
+            moves.supervisor_joined(turn)
         turn.set_attempt(seated=seated)
 
 

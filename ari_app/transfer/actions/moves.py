@@ -180,7 +180,8 @@ def let_supervisor_go(turn: Turn, farewell: str | None, *, elsewhere: bool = Fal
     """With a last sentence to somebody who is in the room and listening, at once for everybody else."""
     attempt = turn.attempt
     here = [o for o in turn.transfer.ledger if o.id in (attempt.channel_id, attempt.media_id) and not o.asked]
-    if farewell and attempt.seated and any(o.id == attempt.channel_id for o in here):
+    listens = attempt.seated and not turn.transfer.request.is_blind
+    if farewell and listens and any(o.id == attempt.channel_id for o in here):
         _dismiss(turn, farewell)
     else:
         for owned in reversed(here):

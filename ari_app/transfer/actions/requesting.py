@@ -32,8 +32,9 @@ def begin(turn: Turn, event: ev.TransferRequested) -> None:
     turn.tell(Phase.STARTED, reason=request.reason)
     turn.do(HoldCaller(call.caller, call.bridge_id, request.moh_class))
     moves.ring(turn)
-    turn.tell(Phase.SUMMARY_GENERATING)
-    turn.do(PrepareBriefing())
+    if not request.is_blind:
+        turn.tell(Phase.SUMMARY_GENERATING)
+        turn.do(PrepareBriefing())
 
 
 def refuse(turn: Turn, event: ev.TransferRequested) -> None:

@@ -47,7 +47,9 @@ def _resume_waiting(turn: Turn, event: ev.Resumed) -> None:
 def _resume_supervisors(turn: Turn, event: ev.Resumed) -> None:
     call, live = turn.call, turn.transfer.live
     turn.do(HoldCaller(call.caller, call.bridge_id, turn.transfer.request.moh_class))
-    turn.do(*(OpenRoom(attempt.room_id) for attempt in live), PrepareBriefing())
+    turn.do(*(OpenRoom(attempt.room_id) for attempt in live))
+    if not turn.transfer.request.is_blind:
+        turn.do(PrepareBriefing())
     for attempt in turn.each(live):
         _drop_line(turn)
         if call.stage(attempt) is State.BRIEFING:
@@ -64,6 +66,8 @@ def _drop_line(turn: Turn) -> None:
 
 def _resume_joining(turn: Turn, event: ev.Resumed) -> None:
     turn.go(State.JOINING, deadline=turn.now + moves.CONFIRM)
+    if not turn.attempt.seated:
+        turn.do(SeatSupervisor(turn.attempt.channel_id, turn.attempt.room_id))
     if not (turn.transfer.caller_seated and turn.attempt.seated):
         moves.join(turn)
 

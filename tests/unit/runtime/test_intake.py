@@ -22,6 +22,7 @@ GOOD = {"routing_rule_id": "rr", "sip_call_to": "2001"}
         ({"destinations": [GOOD]}, "destination"),
         ({"surprise": 1}, "surprise"),
         ({"strategy": "sideways"}, "strategy"),
+        ({"mode": "tepid"}, "mode"),
         ({"destination": None, "destinations": [GOOD] * 11, "strategy": "ring_all"}, "destinations"),
         ({"supervisor_join_timeout": -1}, "supervisor_join_timeout"),
         ({"supervisor_join_timeout": float("nan")}, "supervisor_join_timeout"),

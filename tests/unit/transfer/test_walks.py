@@ -32,6 +32,7 @@ anything = st.one_of(
     st.just(ev.TranscriptAdded(())),
     st.just(requested(route("2001"), route("2002"))),
     st.just(requested(*THREE, strategy="ring_all")),
+    st.just(requested(*THREE, mode="blind")),
     st.just(ev.CancelRequested()),
     st.builds(ev.SupervisorDialed, supervisors),
     st.builds(ev.SupervisorRinging, supervisors),
@@ -68,6 +69,8 @@ starts = st.sampled_from(
         lambda: Playbook.dialing(*THREE, strategy="ring_all"),
         lambda: Playbook.briefing(*THREE, strategy="ring_all"),
         lambda: two_are_briefed(),
+        lambda: Playbook.talking().been_through(requested(*THREE, mode="blind")),
+        lambda: Playbook.waiting().been_through(requested(*THREE, mode="blind", strategy="ring_all")),
         Playbook.joining,
         lambda: Playbook.joining(introduces=True),
         Playbook.connected,
@@ -118,6 +121,7 @@ def test_the_guarantees(start, events):
         _who_was_not_chosen_is_on_the_way_out(step.call)
         _consent_is_explicit(before, event, step)
         _a_machine_is_never_joined(before, event, step)
+        _nobody_talks_in_a_blind_transfer(step)
         _only_two_who_talk_are_introduced(before, step)
         _other_legs_never_end_the_caller(before, event, step)
         for told in step.phases:
@@ -146,6 +150,9 @@ def _consent_is_explicit(before, event, step):
         resumed = isinstance(event, ev.Resumed) and before.state is State.JOINING
         said_yes = isinstance(event, ev.BriefingAccepted) or getattr(event, "digit", "") == "1"
         who = machine.attempt_of(before, event)
+        if step.call.transfer.request.is_blind:
+            assert resumed or (isinstance(event, ev.SupervisorAnswered) and before.state is State.DIALING)
+            return
         assert resumed or (said_yes and before.state is State.BRIEFING and who.briefing_started)
 
 
@@ -185,6 +192,18 @@ def _a_machine_is_never_joined(before, event, step):
 
 def _machines(call):
     return {attempt.number for attempt in call.transfer.attempts if attempt.outcome is Outcome.VOICEMAIL}
+
+
+BRIEFINGS = (
+    *(cmd.PrepareBriefing, cmd.WarmBriefing, cmd.StartBriefing, cmd.PassKey, cmd.StopBriefing),
+    *(cmd.Dismiss, cmd.Introduce),
+)
+
+
+def _nobody_talks_in_a_blind_transfer(step):
+    if step.call.transfer and step.call.transfer.request.is_blind:
+        assert step.call.state is not State.BRIEFING
+        assert not [command for command in step.commands if isinstance(command, BRIEFINGS)]
 
 
 def _only_two_who_talk_are_introduced(before, step):
