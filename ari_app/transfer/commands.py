@@ -165,6 +165,16 @@ class Introduce(Command):
 
 
 @dataclass(frozen=True)
+class ShowCaller(Command):
+    """The supervisor's phone shows whom it is connected to, if the caller allows that. Nothing depends on it."""
+
+    channel_id: str
+    caller: str
+    number: str
+    name: str
+
+
+@dataclass(frozen=True)
 class SendToFallback(Command):
     """The caller goes on in the dialplan. → CallerLeft, CallerStranded"""
 

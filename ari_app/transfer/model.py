@@ -196,6 +196,8 @@ class Route:
     "Seconds."
     context: str = "none"
     "What the INVITE says about the call: `none`, `user-to-user` or `x-headers`."
+    connected_line: bool = False
+    "After the join the supervisor's phone shows the caller."
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ari_app.transfer import events as ev
 from ari_app.transfer.actions import failing, moves
-from ari_app.transfer.commands import Introduce
+from ari_app.transfer.commands import Introduce, ShowCaller
 from ari_app.transfer.model import Outcome, OwnedKind, Phase, State
 from ari_app.transfer.turn import Turn
 
@@ -48,6 +48,8 @@ def _switched(turn: Turn) -> None:
     turn.set(ledger=tuple(o for o in transfer.ledger if o.id in kept))
     turn.set_transfer(ledger=(*call.ledger, *(o for o in transfer.ledger if o.id not in kept)))
     _release_agent_of_transfer(turn)
+    if turn.attempt.route.connected_line and call.caller_number:
+        turn.do(ShowCaller(turn.attempt.channel_id, call.caller, call.caller_number, call.caller_name))
     if transfer.request.introduces:
         turn.do(Introduce(transfer.room_id, turn.new_media()))
 

@@ -355,3 +355,28 @@ async def test_whoever_accepts_first_of_all_who_are_rung_gets_the_caller(world):
     }
     assert (reasons[legs[0]], reasons[legs[2]]) == (None, "26")
     assert [a["outcome"] for a in world.result()["attempts"]] == ["cancelled", "completed", "cancelled"]
+
+
+@pytest.mark.parametrize(
+    ("presentation", "shown"),
+    [("allowed_not_screened", '"Eve +19 x" <+14155550123>'), ("prohib_passed_screen", None), ("unavailable", None)],
+)
+async def test_a_caller_who_withholds_the_number_is_not_shown(world, presentation, shown):
+    """A name can't end its own quotation."""
+    world.ari.caller_arrives(CALLER, number="+14155550123", name='Eve" <+19> x')
+    await world.settle()
+    world.ari.answers(world.agent_leg)
+    world.ari.channels[CALLER].variables["CALLERID(pres)"] = presentation
+    await world.settle()
+    world.ask(destination={"routing_rule_id": "rr_shown", "sip_call_to": "2001"})
+    await world.settle()
+    leg = world.supervisor_leg
+    world.ari.answers(leg)
+    await world.settle()
+    assert "CONNECTEDLINE(all,i)" not in world.ari.channels[leg].variables
+    world.ari.press(leg, "1")
+    await world.settle()
+    variables = world.ari.channels[leg].variables
+    assert variables.get("CONNECTEDLINE(all,i)") == shown
+    assert ("PJSIP_SEND_SESSION_REFRESH()" in variables) is (shown is not None)
+    assert world.result()["success"]
