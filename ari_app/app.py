@@ -245,6 +245,7 @@ def rules_of(settings: Settings) -> Rules:
                 ring_timeout=rule.ring_timeout,
                 max_concurrent=rule.max_concurrent,
                 context=rule.context,
+                connected_line=rule.connected_line,
             )
             for name, rule in settings.routing_rules.items()
         },

@@ -144,6 +144,9 @@ class RoutingRule(Section):
     "Supervisors rung or talked to over this rule at once; one more is refused."
     context: Literal["none", "user-to-user", "x-headers"] = "none"
     "What the supervisor's INVITE says about the call in headers: `User-to-User`, `X-WT-…`, or nothing. PJSIP only."
+    connected_line: bool = False
+    """Once joined, the supervisor's phone shows the caller's number and name, unless the caller withholds them: one
+    UPDATE with P-Asserted-Identity. PJSIP only."""
 
     @field_validator("endpoint")
     @classmethod

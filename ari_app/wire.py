@@ -17,6 +17,8 @@ from ari_app.transfer.model import Turn
 
 MAX_TEXT = 20_000
 "Characters of one text field."
+MAX_AT_ONCE = 10
+"Destinations that ring together."
 
 
 def _without_controls(value: str) -> str:
@@ -107,6 +109,7 @@ class WarmTransferRequest(Message):
     destination: Destination | None = None
     destinations: Annotated[list[Destination], Field(min_length=1, max_length=20)] | None = None
     strategy: Literal["sequential", "ring_all"] = "sequential"
+    mode: Literal["warm", "blind"] = "warm"
     reason: Text | None = None
     chat_history: Annotated[list[ChatMessage], Field(max_length=5_000)] = []
     summary: Text | None = None
@@ -122,6 +125,12 @@ class WarmTransferRequest(Message):
     def _has_one_kind_of_destination(self) -> WarmTransferRequest:
         if (self.destination is None) == (self.destinations is None):
             raise ValueError("destination: give either destination or destinations")
+        return self
+
+    @model_validator(mode="after")
+    def _rings_no_crowd(self) -> WarmTransferRequest:
+        if self.strategy == "ring_all" and len(self.wanted) > MAX_AT_ONCE:
+            raise ValueError(f"destinations: ring_all rings {MAX_AT_ONCE} at most")
         return self
 
     @property

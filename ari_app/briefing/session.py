@@ -98,7 +98,8 @@ class VoiceBriefing:
         "Made beforehand for the next talk."
         self._summary: asyncio.Future[Told] | None = None
         self._channels: dict[str, MediaChannel] = {}
-        self._talk: Talk | None = None
+        self._talks: dict[str, Talk] = {}
+        "Media id → the talk on it; with `ring_all` several at once."
         self._stopped: set[str] = set()
 
     async def prepare(self) -> None:
@@ -128,7 +129,7 @@ class VoiceBriefing:
     async def brief(self, attempt: Attempt, room_id: str, media_id: str) -> None:
         if media_id in self._stopped:
             return
-        talk = self._talk = self._new_talk(media_id)
+        talk = self._talks[media_id] = self._new_talk(media_id)
         channel = self._channel(media_id)
         try:
             async with asyncio.timeout(OPEN_WITHIN):
@@ -147,9 +148,9 @@ class VoiceBriefing:
             if not talk.is_handed_over:
                 await self._close(channel)
 
-    def press(self, digit: str) -> None:
-        if self._talk is not None:
-            self._talk.press(digit)
+    def press(self, digit: str, media_id: str) -> None:
+        if media_id in self._talks:
+            self._talks[media_id].press(digit)
 
     async def stop(self, media_id: str) -> None:
         self._stopped.add(media_id)
@@ -243,8 +244,8 @@ class VoiceBriefing:
         talk.bring_summary(self._wording.summary(told.text), self._wording.short(told.text))
 
     def _end_talk(self, media_id: str, *, hand_over: bool = False) -> Talk | None:
-        talk = self._talk
-        if talk is None or talk.media_id != media_id or talk.has_left.is_set():
+        talk = self._talks.get(media_id)
+        if talk is None or talk.has_left.is_set():
             return None
         talk.leave(hand_over=hand_over)
         return talk

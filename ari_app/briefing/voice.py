@@ -96,7 +96,7 @@ class Voice:
             await self._make(text)
 
     async def work(self) -> None:
-        """Makes what is said but was not made; runs until it is cancelled."""
+        """Makes what is said but was not made; runs until it is cancelled. Several may work side by side."""
         while True:
             await self._make(await self._wanted.get())
 
@@ -150,12 +150,22 @@ class Voice:
             utterance.finish()
         except (ProviderError, TimeoutError) as error:
             self._judge(utterance, type(error).__name__)
+        except asyncio.CancelledError:
+            self._leave_to_others(text, utterance)
+            raise
         except Exception:
             log.exception("voice failed")
             self._judge(utterance, "unexpected")
-        finally:
-            if not utterance.is_whole:
-                utterance.fail()
+        if not utterance.is_whole:
+            utterance.fail()
+
+    def _leave_to_others(self, text: str, utterance: Utterance) -> None:
+        """One talk of several ends: what it had only begun to make, another one may be waiting for."""
+        if utterance.is_silent:
+            utterance.is_begun = False
+            self._wanted.put_nowait(text)
+        else:
+            utterance.fail()
 
     async def _synthesise(self, tts: TextToSpeech, text: str, utterance: Utterance) -> None:
         converted = Resampler(tts.rate, self._format.rate)

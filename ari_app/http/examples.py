@@ -113,7 +113,7 @@ _DATA: dict[Phase, dict[str, Any]] = {
     Phase.STARTED: {"reason": REQUEST["reason"]},
     Phase.SUMMARY_GENERATING: {},
     Phase.CALLER_ON_HOLD: {"moh_class": "default"},
-    Phase.CONSULTATION_ROOM_CREATED: {},
+    Phase.CONSULTATION_ROOM_CREATED: {"attempt": 1},
     Phase.SUPERVISOR_DIALED: {
         "attempt": 1,
         "sip_call_to": "+14155550123",
@@ -129,8 +129,9 @@ _DATA: dict[Phase, dict[str, Any]] = {
     Phase.SUPERVISOR_RINGING: {"attempt": 1},
     Phase.ATTEMPT_FAILED: {"attempt": 1, "outcome": "busy", "sip_code": 486, "cause": 17},
     Phase.SUPERVISOR_JOINED: {"attempt": 1, "supervisor_call_id": SUPERVISOR},
-    Phase.BRIEFING_STARTED: {},
+    Phase.BRIEFING_STARTED: {"attempt": 1},
     Phase.BRIEFING_COMPLETE: {
+        "attempt": 1,
         "resolution": "accepted",
         "by": "dtmf",
         **dict.fromkeys(("decline_reason", "decline_kind", "suggestion")),

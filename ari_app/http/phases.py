@@ -45,6 +45,12 @@ class SummaryReady(Data):
     "The same in parts: who, problem, tried, decision, mood, language; what is unknown is missing or empty."
 
 
+class ConsultationRoomCreated(Data):
+    """The private bridge exists."""
+
+    attempt: int
+
+
 class SupervisorDialed(Data):
     """Asterisk has taken the originate; once per attempt."""
 
@@ -78,9 +84,16 @@ class SupervisorJoined(Data):
     supervisor_call_id: str
 
 
+class BriefingStarted(Data):
+    """The first audio was handed to the supervisor."""
+
+    attempt: int
+
+
 class BriefingComplete(Data):
     """A decision, or its absence."""
 
+    attempt: int
     resolution: Literal["accepted", "declined", "voicemail", "timeout", "supervisor_hangup", "failed"]
     by: Literal["dtmf", "speech"] | None
     decline_reason: str | None
@@ -118,12 +131,12 @@ DATA: Mapping[Phase, type[Data]] = {
     Phase.CALLER_ON_HOLD: CallerOnHold,
     Phase.SUMMARY_GENERATING: Data,
     Phase.SUMMARY_READY: SummaryReady,
-    Phase.CONSULTATION_ROOM_CREATED: Data,
+    Phase.CONSULTATION_ROOM_CREATED: ConsultationRoomCreated,
     Phase.SUPERVISOR_DIALED: SupervisorDialed,
     Phase.SUPERVISOR_RINGING: SupervisorRinging,
     Phase.ATTEMPT_FAILED: AttemptFailed,
     Phase.SUPERVISOR_JOINED: SupervisorJoined,
-    Phase.BRIEFING_STARTED: Data,
+    Phase.BRIEFING_STARTED: BriefingStarted,
     Phase.BRIEFING_COMPLETE: BriefingComplete,
     Phase.CALL_SWITCHED: CallSwitched,
     Phase.CALLER_RETURNED: CallerReturned,

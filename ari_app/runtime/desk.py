@@ -160,8 +160,8 @@ class Desk:
             self._where[call.agent.channel_id] = (runner, Role.AGENT)
         for owned in (*call.ledger, *(call.transfer.ledger if call.transfer else ())):
             self._where.setdefault(owned.id, (runner, Role.OTHER))
-        if call.transfer and call.transfer.attempt:
-            self._where[call.transfer.attempt.channel_id] = (runner, Role.SUPERVISOR)
+        for attempt in call.transfer.attempts if call.transfer else ():
+            self._where[attempt.channel_id] = (runner, Role.SUPERVISOR)
 
     def find(self, reference: str) -> Runner | None:
         """The live call with this call id, or in which this channel is the caller or the agent's leg."""
@@ -344,7 +344,7 @@ class Desk:
 
     def legs_over(self, rule: str) -> int:
         """Supervisors rung or talked to over this rule right now."""
-        return sum(1 for runner in self.live.values() if _uses(runner.call, rule))
+        return sum(_uses(runner.call, rule) for runner in self.live.values())
 
     async def drained(self) -> None:
         """Returns when no transfer is in flight. New ones are refused from now on."""
@@ -358,11 +358,10 @@ class Desk:
             self._idle.set_result(None)
 
 
-def _uses(call: Call, rule: str) -> bool:
-    attempt = call.transfer.attempt if call.transfer else None
-    if attempt is None or attempt.route.rule != rule:
-        return False
-    return attempt.outcome is None or (attempt.outcome is Outcome.COMPLETED and call.state is State.CONNECTED)
+def _uses(call: Call, rule: str) -> int:
+    attempts = [a for a in (call.transfer.attempts if call.transfer else ()) if a.route.rule == rule]
+    talking = {Outcome.COMPLETED} if call.state is State.CONNECTED else set()
+    return sum(attempt.outcome is None or attempt.outcome in talking for attempt in attempts)
 
 
 def _option(arg: str) -> tuple[str, str]:

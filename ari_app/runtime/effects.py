@@ -31,6 +31,9 @@ STOP = 1.0
 "Seconds the briefing has to fall silent before its channel is hung up under it."
 FAREWELL = 5.0
 "Seconds a last sentence may take before the supervisor is hung up anyway."
+ELSEWHERE = "26"
+"""Q.850, "non-selected user clearing": Asterisk 22 gives its CANCEL the header `Reason: SIP;cause=200;text="Call
+completed elsewhere"` (RFC 3326), and phones list no missed call."""
 INTRODUCTION = 5.0
 "Seconds the line to caller and supervisor may take before the assistant is out anyway."
 
@@ -254,7 +257,7 @@ class Effects:
 
     @_do.register
     async def _(self, do: cmd.PassKey) -> None:
-        self._require_briefing().press(do.digit)
+        self._require_briefing().press(do.digit, do.media_id)
 
     @_do.register
     async def _(self, do: cmd.StopBriefing) -> None:
@@ -300,6 +303,15 @@ class Effects:
             await self._silence(do.media_id)
         await self._confirm_out(do.media_id)
 
+    @_do.register
+    async def _(self, do: cmd.ShowCaller) -> None:
+        """Quietly (`i`): the one message that tells it is the UPDATE, so it works where the trunk has
+        `send_connected_line=no`, which keeps the supervisor's number from the caller."""
+        allowed = await self._ari.call("channels.getChannelVar", channelId=do.caller, variable="CALLERID(pres)")
+        if allowed.ok and str(allowed.body["value"]).startswith("allowed"):
+            await self._set(do.channel_id, "CONNECTEDLINE(all,i)", f'"{_quotable(do.name)}" <{_quotable(do.number)}>')
+            await self._set(do.channel_id, "PJSIP_SEND_SESSION_REFRESH()", "update")
+
     def _require_briefing(self) -> Briefing:
         if self._briefing is None:
             raise AssertionError("a briefing command without a transfer in flight")
@@ -322,7 +334,8 @@ class Effects:
             return
         if owned.kind is OwnedKind.MEDIA:
             await self._silence(owned.id)
-        await self._release("channels.hangup", owned.id, channelId=owned.id)
+        reason = {"reason_code": ELSEWHERE} if do.elsewhere else {}
+        await self._release("channels.hangup", owned.id, channelId=owned.id, **reason)
 
     async def _release(self, operation: str, id: str, **parameters: Any) -> None:
         """Once in its turn; when Asterisk does not answer, again beside the other commands: a caller who is waiting
@@ -364,12 +377,20 @@ class Effects:
         return reply
 
 
-SIDE_BY_SIDE = (cmd.PrepareBriefing, cmd.WarmBriefing, cmd.StartBriefing, cmd.Dismiss, cmd.Introduce)
+SIDE_BY_SIDE = (
+    *(cmd.PrepareBriefing, cmd.WarmBriefing, cmd.StartBriefing, cmd.Dismiss, cmd.Introduce),
+    cmd.ShowCaller,
+)
 "Commands that take as long as people talk: they run beside the others, not in their order."
 
 
 def _caller_id(route: Route) -> str:
     return f'"{route.display_name}" <{route.sip_call_from}>' if route.display_name else route.sip_call_from
+
+
+def _quotable(text: str) -> str:
+    """Without what would end a quoted name or begin an address."""
+    return "".join(char for char in text if char.isprintable() and char not in '"<>\\')
 
 
 def _headers(endpoint: str, headers: dict[str, str]) -> dict[str, str]:

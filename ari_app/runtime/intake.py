@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import secrets
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -120,19 +121,18 @@ class Intake:
         if known:
             return None, known
         request = self._request(asked)
-        self._check_room(runner.call, request.routes)
+        self._check_room(runner.call, request)
         turns = tuple(message.turn() for message in asked.chat_history)
         self._check_size(runner.call.conversation, turns)
         return ev.TransferRequested(transfer_id, request, turns), None
 
     def _request(self, asked: WarmTransferRequest) -> Request:
-        if asked.strategy != "sequential":
-            raise RequestRefused("only sequential is served by this version", key="strategy")
         if asked.briefing_profile not in self._rules.briefing_profiles:
             raise RequestRefused(f"no [briefing.{asked.briefing_profile}] in the settings", key="briefing_profile")
         return Request(
             routes=tuple(self._route(wanted) for wanted in asked.wanted),
             strategy=asked.strategy,
+            mode=asked.mode,
             request_id=asked.request_id,
             reason=asked.reason,
             summary=asked.summary,
@@ -143,7 +143,7 @@ class Intake:
             moh_class=asked.moh_class or self._rules.moh_class,
             reply_to=asked.reply_to,
             metadata=json.dumps(asked.metadata, ensure_ascii=False),
-            introduces=asked.briefing_profile in self._rules.introductions,
+            introduces=asked.mode == "warm" and asked.briefing_profile in self._rules.introductions,
         )
 
     def _route(self, wanted: Destination) -> Route:
@@ -161,7 +161,7 @@ class Intake:
         except NotAllowed as refused:
             raise RequestRefused(refused.reason, key=f"destination.{refused.key}", status=403) from None
 
-    def _check_room(self, call: Call, routes: tuple[Route, ...]) -> None:
+    def _check_room(self, call: Call, request: Request) -> None:
         if self._desk.draining:
             raise Congested("the app is shutting down", status=503)
         if call.transfer_in_flight:
@@ -170,10 +170,15 @@ class Intake:
             raise RequestRefused(f"the call is {call.state.value}; it can't be transferred now", status=409)
         if self._desk.transfers_in_flight() >= self._rules.max_transfers:
             raise Congested(f"congestion: {self._rules.max_transfers} transfers are in flight", status=503)
-        for wanted in routes:
-            limit = self._rules.routing[wanted.rule].max_concurrent
-            if self._desk.legs_over(wanted.rule) >= limit:
-                raise Congested(f"congestion: rule {wanted.rule} carries {limit} supervisors already", status=503)
+        for rule, wanted in Counter(to.rule for to in request.routes).items():
+            limit, carried = self._rules.routing[rule].max_concurrent, self._desk.legs_over(rule)
+            if carried >= limit:
+                raise Congested(f"congestion: rule {rule} carries {limit} supervisors already", status=503)
+            if request.rings_all and carried + wanted > limit:
+                raise Congested(
+                    f"congestion: rule {rule} carries {carried} of {limit} supervisors, {wanted} are asked for at once",
+                    status=503,
+                )
 
     def _check_size(self, kept: Sequence[Turn], turns: Sequence[Turn]) -> None:
         held = sum(len(turn.content.encode()) + len(turn.tool_calls or "") for turn in kept)

@@ -108,7 +108,8 @@ Tell = Callable[[Event], None]
 
 
 class Briefing(Protocol):
-    """One transfer's briefing. Everything it finds out is told as an event; nothing is raised."""
+    """One transfer's briefing, of one supervisor or of several at once, each on a line of their own. Everything it
+    finds out is told as an event; nothing is raised."""
 
     async def prepare(self) -> None:
         """Makes the summary and the first speech, while it rings. Tells SummaryReady exactly once."""
@@ -127,8 +128,8 @@ class Briefing(Protocol):
         VoicemailDetected, BriefingExhausted or BriefingFailed; or MediaOut when the line broke. A machine is hung up
         with VoicemailDetected, so whatever is to be left on it is said before."""
 
-    def press(self, digit: str) -> None:
-        """A key of the supervisor that the call itself does not decide by."""
+    def press(self, digit: str, media_id: str) -> None:
+        """A key of the supervisor on this line that the call itself does not decide by."""
 
     async def stop(self, media_id: str) -> None:
         """Silence at once; the media channel is out of Asterisk when it returns. It may come before the `brief` or

@@ -73,7 +73,8 @@ class StringBriefing:
 
     tell: Tell
     done: list[str] = field(default_factory=list)
-    keys: list[str] = field(default_factory=list)
+    keys: list[tuple[str, str]] = field(default_factory=list)
+    "Each with its line."
     media_id: str = ""
     fails_to_stop: bool = False
     fails_to_speak: bool = False
@@ -100,8 +101,8 @@ class StringBriefing:
         self.done.append(f"brief {media_id}")
         self.tell(ev.BriefingStarted(media_id))
 
-    def press(self, digit: str) -> None:
-        self.keys.append(digit)
+    def press(self, digit: str, media_id: str) -> None:
+        self.keys.append((digit, media_id))
 
     async def stop(self, media_id: str) -> None:
         self.done.append(f"stop {media_id}")

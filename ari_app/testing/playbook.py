@@ -130,6 +130,11 @@ class Playbook:
         self._pending.clear()
         return found
 
+    def taken(self) -> list[Command]:
+        """All commands that are pending, taken as carried out."""
+        commands, self._pending = self._pending, []
+        return commands
+
     def after(self, seconds: float) -> Self:
         self.now += seconds
         return self

@@ -118,6 +118,8 @@ class PassKey(Command):
     """A key the dialogue answers to: repeat, or a re-prompt."""
 
     digit: str
+    media_id: str
+    "The line of whoever pressed it."
 
 
 @dataclass(frozen=True)
@@ -163,6 +165,16 @@ class Introduce(Command):
 
 
 @dataclass(frozen=True)
+class ShowCaller(Command):
+    """The supervisor's phone shows whom it is connected to, if the caller allows that. Nothing depends on it."""
+
+    channel_id: str
+    caller: str
+    number: str
+    name: str
+
+
+@dataclass(frozen=True)
 class SendToFallback(Command):
     """The caller goes on in the dialplan. → CallerLeft, CallerStranded"""
 
@@ -184,3 +196,5 @@ class Release(Command):
     """Out of Asterisk with it, whatever it is. → Released"""
 
     owned: Owned
+    elsewhere: bool = False
+    "A phone that still rings is told that somebody else took the call, and shows no missed one."

@@ -14,6 +14,9 @@ One machine follows one call. A cell names the action (`ari_app/transfer/actions
 *noted*: the event came late, early or twice, and changes nothing. Events of an earlier leg, media channel or deadline
 than the current one are noted everywhere.
 
+With `ring_all` several supervisors are `dialing` or `briefing` at once, each for themselves: what one of them does is
+read in the column where that one is. The call is `briefing` as long as anybody is.
+
 The diagram leaves out what may happen in every state: the caller hangs up, or Asterisk is lost; both lead to
 `closing`.
 """

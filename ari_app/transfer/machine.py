@@ -32,7 +32,7 @@ from ari_app.transfer.events import (
     TransferRequested,
     VoicemailDetected,
 )
-from ari_app.transfer.model import Call, Transfer
+from ari_app.transfer.model import Attempt, Call, State, Transfer
 from ari_app.transfer.table import TABLE
 from ari_app.transfer.turn import Told, Turn
 
@@ -49,25 +49,38 @@ class Step:
 
 
 def step(call: Call, event: Event, now: float) -> Step:
-    """Total: defined for every state and event."""
-    row = TABLE[call.state].get(type(event))
+    """Total: defined for every state and event. What a supervisor does is looked up where that supervisor is."""
+    attempt = attempt_of(call, event)
+    row = TABLE[call.stage(attempt) if attempt else call.state].get(type(event))
     if row is None or is_stale(call, event):
         return Step(call, noted=True)
-    turn = Turn(call, now)
+    turn = Turn(call, now, attempt.number if attempt else 0)
     row.action(turn, event)
     closing.settle(turn)
     return Step(turn.call, tuple(turn.commands), tuple(turn.phases))
 
 
-_OF_SUPERVISOR = (
+def attempt_of(call: Call, event: Event) -> Attempt | None:
+    """Whose event it is: the supervisor, among those who count, whose leg, line or room it names, or who has had the
+    time that is up."""
+    current = call.transfer.current if call.transfer else ()
+    if isinstance(event, DeadlinePassed):
+        waiting = (attempt for attempt in current if call.state in (State.DIALING, State.BRIEFING))
+        return min(waiting, key=lambda attempt: attempt.deadline or 0.0, default=None)
+    named = {getattr(event, key, "") for key in ("channel_id", "media_id", "room_id", "id")}
+    mine = (attempt for attempt in current if named & {attempt.channel_id, attempt.media_id, attempt.room_id})
+    return next(mine, None)
+
+
+_OF_ATTEMPT = (
+    RoomOpened,
+    RoomFailed,
     SupervisorDialed,
     SupervisorRinging,
     SupervisorAnswered,
     SupervisorFailed,
     SupervisorLeft,
     SupervisorPressed,
-)
-_OF_BRIEFING = (
     BriefingStarted,
     BriefingAccepted,
     BriefingDeclined,
@@ -78,23 +91,17 @@ _OF_BRIEFING = (
 
 
 def is_stale(call: Call, event: Event) -> bool:
-    """Whether the event is of an earlier leg, media channel or deadline than the current one, or the same request
+    """Whether the event is of an earlier leg, media channel or deadline than the current ones, or the same request
     once more (G3)."""
-    attempt = call.transfer.attempt if call.transfer else None
     match event:
         case DeadlinePassed():
             return event.at != call.deadline
         case TransferRequested():
             return event.request.request_id in dict(call.requests)
-        case RoomOpened() | RoomFailed():
-            return attempt is None or event.room_id != attempt.room_id
         case AgentAnswered() | AgentLeft():
             return call.agent is None or event.channel_id != call.agent.channel_id
-        case _ if isinstance(event, _OF_SUPERVISOR):
-            return attempt is None or event.channel_id != attempt.channel_id
-        case _ if isinstance(event, _OF_BRIEFING):
-            return attempt is None or event.media_id != attempt.media_id
-    return False
+        case _:
+            return isinstance(event, _OF_ATTEMPT) and attempt_of(call, event) is None
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ class State(StrEnum):
     DIALING = "dialing"
     "Caller on music; a supervisor is being rung, the briefing prepared."
     BRIEFING = "briefing"
-    "A supervisor has answered and is being briefed."
+    "A supervisor has answered and is being briefed; with `ring_all` others may still be rung, or briefed as well."
     JOINING = "joining"
     "The supervisor accepted: the caller is being moved in. Committed."
     CONNECTED = "connected"
@@ -196,6 +196,8 @@ class Route:
     "Seconds."
     context: str = "none"
     "What the INVITE says about the call: `none`, `user-to-user` or `x-headers`."
+    connected_line: bool = False
+    "After the join the supervisor's phone shows the caller."
 
 
 @dataclass(frozen=True)
@@ -204,6 +206,8 @@ class Request:
 
     routes: tuple[Route, ...]
     strategy: str = "sequential"
+    mode: str = "warm"
+    "`warm`: briefed, and joined by their word. `blind`: joined by their answer."
     request_id: str | None = None
     reason: str | None = None
     summary: str | None = None
@@ -219,6 +223,14 @@ class Request:
     "JSON text, returned untouched."
     introduces: bool = False
     "After the join the assistant says one line to both; the profile decides."
+
+    @property
+    def rings_all(self) -> bool:
+        return self.strategy == "ring_all"
+
+    @property
+    def is_blind(self) -> bool:
+        return self.mode == "blind"
 
 
 @dataclass(frozen=True)
@@ -242,6 +254,8 @@ class Attempt:
     channel_id: str
     room_id: str
     started_at: float
+    deadline: float | None = None
+    "When this supervisor has to have answered; after the answer, when there must be a decision."
     room_open: bool = False
     dialed: bool = False
     ringing: bool = False
@@ -260,6 +274,7 @@ class Attempt:
     sip_code: int | None = None
     cause: int | None = None
     "Q.850 cause as Asterisk reports it."
+    error: str | None = None
 
 
 @dataclass(frozen=True)
@@ -272,6 +287,9 @@ class Transfer:
     join_deadline: float
     "No new supervisor is rung after this time."
     attempts: tuple[Attempt, ...] = ()
+    chosen: int = 0
+    """Number of the attempt by which the transfer is decided: whose supervisor accepted or, when all have failed, what
+    says most. 0: none yet."""
     held: bool = False
     caller_seated: bool = False
     "The caller is in the room, confirmed by Asterisk."
@@ -294,12 +312,23 @@ class Transfer:
 
     @property
     def attempt(self) -> Attempt | None:
-        return self.attempts[-1] if self.attempts else None
+        """The chosen one, else the last."""
+        return self.attempts[self.chosen - 1] if self.attempts else None
+
+    @property
+    def live(self) -> tuple[Attempt, ...]:
+        """Whoever is rung or talked to, and not over."""
+        return tuple(attempt for attempt in self.attempts if attempt.outcome is None)
+
+    @property
+    def current(self) -> tuple[Attempt, ...]:
+        """Whose events still count: nobody's but the chosen one's, once there is one."""
+        return self.live if not self.chosen else (self.attempts[self.chosen - 1],)
 
     @property
     def room_id(self) -> str:
-        """The room of the supervisor who is rung or talked to now."""
-        return self.attempts[-1].room_id if self.attempts else ""
+        """The room of the supervisor who was chosen, or rung last."""
+        return self.attempt.room_id if self.attempt else ""
 
     @property
     def is_over(self) -> bool:
@@ -355,3 +384,9 @@ class Call:
     @property
     def agent_is_up(self) -> bool:
         return self.agent is not None and self.agent.leg is LegState.UP
+
+    def stage(self, attempt: Attempt) -> State:
+        """Where one supervisor is: each is rung and briefed alone, whatever the others do meanwhile."""
+        if self.state not in (State.DIALING, State.BRIEFING):
+            return self.state
+        return State.DIALING if attempt.answered_at is None else State.BRIEFING

@@ -63,13 +63,13 @@ def _coming(call: Call, resuming: bool) -> Set[str]:
     transfer = call.transfer
     if call.state is State.CONNECTING:
         coming |= {call.bridge_id} if resuming or not call.agent else {call.bridge_id, call.agent.channel_id}
-    attempt = transfer.attempt if transfer else None
-    if attempt and not attempt.room_open:
-        coming.add(attempt.room_id)
-    if attempt and call.state is State.BRIEFING and (resuming or not attempt.media_speaks):
-        coming.add(attempt.media_id or "")
-    if attempt and call.state is State.DIALING and not resuming:
-        coming |= {attempt.media_id or ""} if attempt.dialed else {attempt.media_id or "", attempt.channel_id}
+    coming |= {attempt.room_id for attempt in (transfer.attempts if transfer else ()) if not attempt.room_open}
+    for attempt in transfer.current if transfer else ():
+        stage = call.stage(attempt)
+        if stage is State.BRIEFING and (resuming or not attempt.media_speaks):
+            coming.add(attempt.media_id or "")
+        if stage is State.DIALING and not resuming:
+            coming |= {attempt.media_id or ""} if attempt.dialed else {attempt.media_id or "", attempt.channel_id}
     if transfer and call.state is State.CONNECTED and not resuming:
         # the introduction: whoever says it tells its end
         coming |= {owned.id for owned in transfer.ledger if owned.kind is OwnedKind.MEDIA and not owned.asked}
@@ -81,9 +81,9 @@ def _legs_gone(call: Call, seen: Seen, resuming: bool) -> list[ev.Event]:
     known = {*seen.channels, *_coming(call, resuming)}
     if call.agent and call.agent.leg is not LegState.GONE and call.agent.channel_id not in known:
         missed.append(ev.AgentLeft(call.agent.channel_id))
-    attempt = call.transfer.attempt if call.transfer else None
-    if attempt and attempt.channel_id not in known:
-        missed.append(_supervisor_gone(attempt.channel_id, dialed=attempt.dialed))
+    for attempt in call.transfer.current if call.transfer else ():
+        if attempt.channel_id not in known:
+            missed.append(_supervisor_gone(attempt.channel_id, dialed=attempt.dialed))
     return missed
 
 
@@ -117,7 +117,7 @@ def _legs_up(call: Call, seen: Seen) -> list[ev.Event]:
     missed: list[ev.Event] = []
     if call.agent and call.agent.leg is LegState.RINGING and seen.channels.get(call.agent.channel_id) == "Up":
         missed.append(ev.AgentAnswered(call.agent.channel_id))
-    attempt = call.transfer.attempt if call.transfer else None
-    if call.state is State.DIALING and attempt and seen.channels.get(attempt.channel_id) == "Up":
-        missed.append(ev.SupervisorAnswered(attempt.channel_id))
+    for attempt in call.transfer.current if call.transfer else ():
+        if call.stage(attempt) is State.DIALING and seen.channels.get(attempt.channel_id) == "Up":
+            missed.append(ev.SupervisorAnswered(attempt.channel_id))
     return missed

@@ -33,6 +33,8 @@ class Rule:
     max_concurrent: int = 10
     context: str = "none"
     "What the INVITE says about the call."
+    connected_line: bool = False
+    "After the join the supervisor's phone shows the caller."
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,7 @@ def route(wanted: Wanted, rules: Mapping[str, Rule]) -> Route:
         headers=tuple(wanted.headers),
         ring_timeout=rule.ring_timeout,
         context=rule.context,
+        connected_line=rule.connected_line,
     )
 
 

@@ -5,9 +5,12 @@ call; its transfer is a fact of the call, not a second machine. What no row name
 duplicate events are the weather of a phone network, never an error. An event of a leg, a media channel or a deadline
 that is not the current one is noted before the table is asked (`machine.py`).
 
+With `ring_all` there are several supervisors at once. Each has a state of their own, DIALING until they answer and
+BRIEFING from then on, and what they do is looked up there; the call is where the furthest of them is.
+
 Ties break by order of arrival in the call's mailbox, with one rule: from JOINING on, the join is committed; a cancel
-comes too late, a hang-up does not. No row moves the caller to a supervisor but `SupervisorPressed` and
-`BriefingAccepted` in BRIEFING.
+comes too late, and so does another supervisor's yes; a hang-up does not. No row moves the caller to a supervisor but
+`SupervisorPressed` and `BriefingAccepted` in BRIEFING; and `SupervisorAnswered` in DIALING, where the request is blind.
 """
 
 from __future__ import annotations
@@ -30,7 +33,7 @@ class Row:
 
 
 GIVEN_BACK = (S.RETURNING, S.LEAVING, S.WAITING)
-NEXT_OR_BACK = (S.DIALING, *GIVEN_BACK)
+OTHERS_OR_BACK = (S.DIALING, S.BRIEFING, *GIVEN_BACK)
 
 ANYWHERE: dict[type[ev.Event], Row] = {
     ev.CallerLeft: Row(closing.caller_left, (S.CLOSING,)),
@@ -73,14 +76,14 @@ TABLE: dict[S, dict[type[ev.Event], Row]] = {
         ev.CallerHeld: Row(requesting.caller_held),
         ev.HoldFailed: Row(requesting.no_place_to_hold, GIVEN_BACK),
         ev.RoomOpened: Row(requesting.room_opened),
-        ev.RoomFailed: Row(requesting.no_place_to_hold, GIVEN_BACK),
+        ev.RoomFailed: Row(requesting.no_room, OTHERS_OR_BACK),
         ev.SummaryReady: Row(requesting.summary_ready),
         ev.SupervisorDialed: Row(moves.dialed),
         ev.SupervisorRinging: Row(ringing.ringing),
-        ev.SupervisorAnswered: Row(ringing.answered, (S.BRIEFING,)),
-        ev.SupervisorFailed: Row(ringing.not_dialed, NEXT_OR_BACK),
-        ev.SupervisorLeft: Row(ringing.not_answered, NEXT_OR_BACK),
-        ev.DeadlinePassed: Row(ringing.rang_out, NEXT_OR_BACK),
+        ev.SupervisorAnswered: Row(ringing.answered, (S.BRIEFING, S.JOINING)),
+        ev.SupervisorFailed: Row(ringing.not_dialed, OTHERS_OR_BACK),
+        ev.SupervisorLeft: Row(ringing.not_answered, OTHERS_OR_BACK),
+        ev.DeadlinePassed: Row(ringing.rang_out, OTHERS_OR_BACK),
         ev.CancelRequested: Row(failing.cancel, GIVEN_BACK),
     },
     S.BRIEFING: ANYWHERE
@@ -90,17 +93,17 @@ TABLE: dict[S, dict[type[ev.Event], Row]] = {
         ev.SummaryReady: Row(requesting.summary_ready),
         ev.Seated: Row(briefing.supervisor_seated),
         ev.BriefingStarted: Row(briefing.briefing_started),
-        ev.SupervisorPressed: Row(briefing.key_pressed, (S.JOINING, *NEXT_OR_BACK)),
+        ev.SupervisorPressed: Row(briefing.key_pressed, (S.JOINING, *OTHERS_OR_BACK)),
         ev.BriefingAccepted: Row(briefing.accepted, (S.JOINING,)),
-        ev.BriefingDeclined: Row(briefing.declined, NEXT_OR_BACK),
-        ev.VoicemailDetected: Row(briefing.voicemail, NEXT_OR_BACK),
-        ev.BriefingExhausted: Row(briefing.no_decision, NEXT_OR_BACK),
-        ev.DeadlinePassed: Row(briefing.no_decision, NEXT_OR_BACK),
-        ev.BriefingFailed: Row(briefing.not_briefed, NEXT_OR_BACK),
-        ev.SupervisorFailed: Row(briefing.not_briefed, NEXT_OR_BACK),
-        ev.SupervisorLeft: Row(briefing.left_briefing, NEXT_OR_BACK),
-        ev.MediaOut: Row(briefing.media_lost, NEXT_OR_BACK),
-        ev.Released: Row(briefing.media_lost, NEXT_OR_BACK),
+        ev.BriefingDeclined: Row(briefing.declined, OTHERS_OR_BACK),
+        ev.VoicemailDetected: Row(briefing.voicemail, OTHERS_OR_BACK),
+        ev.BriefingExhausted: Row(briefing.no_decision, OTHERS_OR_BACK),
+        ev.DeadlinePassed: Row(briefing.no_decision, OTHERS_OR_BACK),
+        ev.BriefingFailed: Row(briefing.not_briefed, OTHERS_OR_BACK),
+        ev.SupervisorFailed: Row(briefing.not_briefed, OTHERS_OR_BACK),
+        ev.SupervisorLeft: Row(briefing.left_briefing, OTHERS_OR_BACK),
+        ev.MediaOut: Row(briefing.media_lost, OTHERS_OR_BACK),
+        ev.Released: Row(briefing.media_lost, OTHERS_OR_BACK),
         ev.CancelRequested: Row(failing.cancel, GIVEN_BACK),
     },
     S.JOINING: ANYWHERE

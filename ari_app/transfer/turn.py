@@ -5,7 +5,7 @@ Rows of the table write here through the actions; nothing of it outlives the ste
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -38,6 +38,8 @@ class Turn:
 
     call: Call
     now: float
+    number: int = 0
+    "Of the attempt that is spoken of: at first the one whose event it is; 0: the chosen one, else the last."
     commands: list[Command] = field(default_factory=list)
     phases: list[Told] = field(default_factory=list)
 
@@ -51,10 +53,18 @@ class Turn:
 
     @property
     def attempt(self) -> Attempt:
-        attempt = self.transfer.attempt
+        attempt = self.transfer.attempts[self.number - 1] if self.number else self.transfer.attempt
         if attempt is None:
             raise AssertionError(f"state {self.call.state} always has an attempt")
         return attempt
+
+    def each(self, attempts: Iterable[Attempt]) -> Iterator[Attempt]:
+        """One after the other, as the attempt that is spoken of; afterwards it is the one before."""
+        before = self.number
+        for attempt in attempts:
+            self.number = attempt.number
+            yield attempt
+        self.number = before
 
     # Writing
 
@@ -96,7 +106,7 @@ class Turn:
                 phase=phase,
                 at=self.now,
                 elapsed=round(elapsed, 6),
-                room_id=transfer.room_id if transfer.attempt and transfer.attempt.room_open else None,
+                room_id=self.attempt.room_id if transfer.attempts and self.attempt.room_open else None,
                 data=data,
                 metadata=transfer.request.metadata,
                 reply_to=transfer.request.reply_to,
@@ -137,11 +147,11 @@ class Turn:
         if self.call.transfer:
             self.set_transfer(ledger=tuple(o for o in self.transfer.ledger if o.id != id))
 
-    def release(self, owned: Owned) -> None:
+    def release(self, owned: Owned, *, elsewhere: bool = False) -> None:
         """Commands its release, once."""
         if not owned.asked:
             self.mark_asked(owned.id)
-            self.do(Release(replace(owned, asked=True)))
+            self.do(Release(replace(owned, asked=True), elsewhere))
 
     def mark_asked(self, id: str) -> None:
         self.set(ledger=_asked(self.call.ledger, id))

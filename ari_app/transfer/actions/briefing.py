@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ari_app.transfer import events as ev
-from ari_app.transfer.actions import failing, moves
+from ari_app.transfer.actions import failing, joining, moves
 from ari_app.transfer.commands import PassKey
-from ari_app.transfer.model import Decline, Outcome, Phase, State
+from ari_app.transfer.model import Decline, Outcome, Phase
 from ari_app.transfer.turn import Turn
 
 FAREWELLS = {"message": "farewell_message", "redirect": "farewell_redirect"}
@@ -13,7 +13,7 @@ FAREWELLS = {"message": "farewell_message", "redirect": "farewell_redirect"}
 
 
 def supervisor_seated(turn: Turn, event: ev.Seated) -> None:
-    if (event.bridge_id, event.channel_id) == (turn.transfer.room_id, turn.attempt.channel_id):
+    if (event.bridge_id, event.channel_id) == (turn.attempt.room_id, turn.attempt.channel_id):
         moves.supervisor_joined(turn)
 
 
@@ -22,7 +22,7 @@ def briefing_started(turn: Turn, _: ev.BriefingStarted) -> None:
     turn.set_attempt(media_speaks=True)
     if not turn.attempt.briefing_started:
         turn.set_attempt(briefing_started=True)
-        turn.tell(Phase.BRIEFING_STARTED)
+        turn.tell(Phase.BRIEFING_STARTED, attempt=turn.attempt.number)
 
 
 def key_pressed(turn: Turn, event: ev.SupervisorPressed) -> None:
@@ -34,7 +34,7 @@ def key_pressed(turn: Turn, event: ev.SupervisorPressed) -> None:
     elif event.digit == "2":
         decline(turn, Decline(), by="dtmf")
     else:
-        turn.do(PassKey(event.digit))
+        turn.do(PassKey(event.digit, turn.attempt.media_id or ""))
 
 
 def accepted(turn: Turn, event: ev.BriefingAccepted) -> None:
@@ -43,10 +43,8 @@ def accepted(turn: Turn, event: ev.BriefingAccepted) -> None:
 
 
 def accept(turn: Turn, *, by: str) -> None:
-    """The commit of the join: from here a cancel comes too late."""
     _briefing_over(turn, "accepted", by=by)
-    turn.go(State.JOINING, deadline=turn.now + moves.CONFIRM)
-    moves.join(turn)
+    joining.commit(turn)
 
 
 def declined(turn: Turn, event: ev.BriefingDeclined) -> None:
@@ -72,7 +70,7 @@ def no_decision(turn: Turn, _: ev.BriefingExhausted | ev.DeadlinePassed) -> None
 
 
 def not_briefed(turn: Turn, event: ev.BriefingFailed | ev.SupervisorFailed) -> None:
-    turn.set_transfer(error=event.reason)
+    turn.set_attempt(error=event.reason)
     _briefing_over(turn, "failed")
     failing.attempt_failed(turn, Outcome.BRIEFING_FAILED)
 
@@ -86,6 +84,7 @@ def left_briefing(turn: Turn, event: ev.SupervisorLeft) -> None:
 def _briefing_over(turn: Turn, resolution: str, *, by: str | None = None, said: Decline | None = None) -> None:
     turn.tell(
         Phase.BRIEFING_COMPLETE,
+        attempt=turn.attempt.number,
         resolution=resolution,
         by=by,
         decline_reason=said.reason if said else None,
@@ -98,7 +97,7 @@ def media_lost(turn: Turn, event: ev.MediaOut | ev.Released) -> None:
     """The briefing lost its line in mid-sentence: it starts again on a new one, twice at the most."""
     id = event.media_id if isinstance(event, ev.MediaOut) else event.id
     moves.out_of_asterisk(turn, id)
-    if id != turn.attempt.media_id:
+    if id not in {attempt.media_id for attempt in turn.transfer.current}:
         return
     if turn.transfer.media_count < len(turn.transfer.attempts) + 2:
         moves.start_briefing(turn, again=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ari_app.transfer import events as ev
-from ari_app.transfer.actions import moves
+from ari_app.transfer.actions import failing, moves
 from ari_app.transfer.model import Outcome, OwnedKind, State, Transfer
 from ari_app.transfer.result import result_of
 from ari_app.transfer.turn import Turn
@@ -13,10 +13,9 @@ def caller_left(turn: Turn, _: ev.CallerLeft) -> None:
     """Whoever is still on the line is freed; a supervisor who has been listening is told why."""
     transfer = turn.call.transfer_in_flight
     if transfer and transfer.outcome is None:
-        if transfer.attempt and transfer.attempt.outcome is None:
-            turn.set_attempt(outcome=Outcome.CALLER_HANGUP)
+        failing.all_over(turn, Outcome.CALLER_HANGUP)
         turn.set_transfer(outcome=Outcome.CALLER_HANGUP)
-        moves.let_supervisor_go(turn, "caller_gone")
+        moves.let_supervisors_go(turn, "caller_gone")
     moves.close(turn, caller_gone=True)
 
 

@@ -5,12 +5,27 @@ from __future__ import annotations
 from ari_app.transfer import events as ev
 from ari_app.transfer.actions import moves
 from ari_app.transfer.commands import ReturnCaller
-from ari_app.transfer.model import Entry, Outcome, Phase, State
+from ari_app.transfer.model import Attempt, Entry, Outcome, Phase, State
 from ari_app.transfer.turn import Turn
 
 
 def attempt_failed(turn: Turn, outcome: Outcome, *, farewell: str | None = None) -> None:
-    """This destination is over; the next one is rung while there is one and time for it."""
+    """This destination is over. Whoever is rung or briefed beside it goes on; else the next one is rung while there is
+    one and time for it."""
+    _over(turn, outcome)
+    transfer = turn.transfer
+    if transfer.live:
+        moves.let_supervisor_go(turn, farewell)
+        moves.follow_supervisors(turn)
+    elif len(transfer.attempts) < len(transfer.request.routes) and turn.now < transfer.join_deadline:
+        moves.let_supervisor_go(turn, farewell)
+        moves.ring_next(turn)
+        moves.follow_supervisors(turn)
+    else:
+        _nobody_left(turn, farewell)
+
+
+def _over(turn: Turn, outcome: Outcome) -> None:
     turn.set_attempt(outcome=outcome)
     attempt = turn.attempt
     turn.tell(
@@ -20,17 +35,52 @@ def attempt_failed(turn: Turn, outcome: Outcome, *, farewell: str | None = None)
         sip_code=attempt.sip_code,
         cause=attempt.cause,
     )
-    transfer = turn.transfer
-    if len(transfer.attempts) < len(transfer.request.routes) and turn.now < transfer.join_deadline:
-        moves.let_supervisor_go(turn, farewell)
-        moves.ring_next(turn)
-    else:
-        give_back(turn, outcome, farewell=farewell)
+
+
+def _nobody_left(turn: Turn, farewell: str | None) -> None:
+    """The transfer ends as its last attempt; of several at once, as the one that says most about why."""
+    attempts = turn.transfer.attempts
+    told = min(attempts, key=_says) if turn.transfer.request.rings_all else attempts[-1]
+    turn.set_transfer(chosen=told.number, error=told.error)
+    give_back(turn, told.outcome or Outcome.INTERNAL_ERROR, farewell=farewell)
+
+
+TELLING = (
+    Outcome.DECLINED,
+    Outcome.ACK_TIMEOUT,
+    Outcome.SUPERVISOR_HANGUP,
+    Outcome.BRIEFING_FAILED,
+    Outcome.VOICEMAIL,
+    Outcome.REJECTED,
+    Outcome.BUSY,
+    Outcome.NO_ANSWER,
+    Outcome.CONGESTION,
+    Outcome.UNREACHABLE,
+)
+"From a human's word, by way of a human who was there, to a phone that was not."
+
+
+def _says(attempt: Attempt) -> int:
+    return TELLING.index(attempt.outcome) if attempt.outcome in TELLING else len(TELLING)
+
+
+def taken_elsewhere(turn: Turn) -> None:
+    """Somebody has accepted: whoever else listens is told so, whoever is still rung is not rung any more."""
+    losers = [attempt for attempt in turn.transfer.live if attempt.number != turn.transfer.chosen]
+    for _ in turn.each(losers):
+        _over(turn, Outcome.CANCELLED)
+        moves.let_supervisor_go(turn, "taken_elsewhere", elsewhere=True)
+
+
+def all_over(turn: Turn, outcome: Outcome) -> None:
+    """Every attempt that is not over ends as the transfer does."""
+    for _ in turn.each(turn.transfer.live):
+        turn.set_attempt(outcome=outcome)
 
 
 def cancel(turn: Turn, event: ev.CancelRequested) -> None:
     turn.set_transfer(error=event.reason)
-    turn.set_attempt(outcome=Outcome.CANCELLED)
+    all_over(turn, Outcome.CANCELLED)
     give_back(turn, Outcome.CANCELLED, farewell="cancelled")
 
 
@@ -48,7 +98,7 @@ def give_back(turn: Turn, outcome: Outcome, *, farewell: str | None = None) -> N
     else:
         moves.wait_on_music(turn)
         turn.tell(Phase.CALLER_RETURNED, to="hold")
-    moves.let_supervisor_go(turn, farewell)
+    moves.let_supervisors_go(turn, farewell)
 
 
 def returned(turn: Turn, event: ev.Seated) -> None:

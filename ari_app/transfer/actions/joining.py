@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from ari_app.transfer import events as ev
 from ari_app.transfer.actions import failing, moves
-from ari_app.transfer.commands import Introduce
+from ari_app.transfer.commands import Introduce, ShowCaller
 from ari_app.transfer.model import Outcome, OwnedKind, Phase, State
 from ari_app.transfer.turn import Turn
+
+
+def commit(turn: Turn) -> None:
+    """From here a cancel comes too late, and so does another supervisor."""
+    turn.set_transfer(chosen=turn.attempt.number)
+    turn.go(State.JOINING, deadline=turn.now + moves.CONFIRM)
+    moves.join(turn)
+    failing.taken_elsewhere(turn)
 
 
 def join_progress(turn: Turn, event: ev.Seated | ev.Unseated | ev.MediaOut | ev.Released) -> None:
@@ -23,6 +31,9 @@ def _note_seat(turn: Turn, channel_id: str, *, seated: bool) -> None:
     if channel_id == turn.call.caller:
         turn.set_transfer(caller_seated=seated)
     elif channel_id == turn.attempt.channel_id:
+        if seated and Phase.SUPERVISOR_JOINED not in dict(turn.transfer.marks):
+            # a blind transfer has had no briefing to tell it
+            moves.supervisor_joined(turn)
         turn.set_attempt(seated=seated)
 
 
@@ -37,6 +48,8 @@ def _switched(turn: Turn) -> None:
     turn.set(ledger=tuple(o for o in transfer.ledger if o.id in kept))
     turn.set_transfer(ledger=(*call.ledger, *(o for o in transfer.ledger if o.id not in kept)))
     _release_agent_of_transfer(turn)
+    if turn.attempt.route.connected_line and call.caller_number:
+        turn.do(ShowCaller(turn.attempt.channel_id, call.caller, call.caller_number, call.caller_name))
     if transfer.request.introduces:
         turn.do(Introduce(transfer.room_id, turn.new_media()))
 

@@ -80,18 +80,25 @@ def end_introduction(turn: Turn) -> None:
             turn.release(owned)
 
 
+def ring(turn: Turn) -> None:
+    """One INVITE to the next destination of the request; to each of them, if all are to ring."""
+    request = turn.transfer.request
+    for _ in request.routes if request.rings_all else request.routes[:1]:
+        ring_next(turn)
+    follow_supervisors(turn)
+
+
 def ring_next(turn: Turn) -> None:
-    """One INVITE to the next destination of the request."""
     transfer = turn.transfer
     number = len(transfer.attempts) + 1
     route = transfer.request.routes[number - 1]
     channel_id = ids.supervisor_leg(transfer.transfer_id, number)
-    attempt = Attempt(number, route, channel_id, ids.room(transfer.transfer_id, number), started_at=turn.now)
+    deadline = min(turn.now + route.ring_timeout, transfer.join_deadline)
+    attempt = Attempt(number, route, channel_id, ids.room(transfer.transfer_id, number), turn.now, deadline)
     turn.set_transfer(attempts=(*transfer.attempts, attempt))
     turn.own(OwnedKind.BRIDGE, attempt.room_id)
     turn.own(OwnedKind.CHANNEL, channel_id)
     turn.do(OpenRoom(attempt.room_id))
-    deadline = min(turn.now + route.ring_timeout, transfer.join_deadline)
     turn.do(
         RingSupervisor(
             attempt,
@@ -102,7 +109,14 @@ def ring_next(turn: Turn) -> None:
             form=transfer.summary_form,
         )
     )
-    turn.go(State.DIALING, deadline=deadline)
+
+
+def follow_supervisors(turn: Turn) -> None:
+    """The call is where its furthest supervisor is, until the first of them has had their time."""
+    live = turn.transfer.live
+    answered = any(attempt.answered_at is not None for attempt in live)
+    deadline = min(attempt.deadline for attempt in live if attempt.deadline is not None)
+    turn.go(State.BRIEFING if answered else State.DIALING, deadline=deadline)
 
 
 def dialed(turn: Turn, _: ev.Event) -> None:
@@ -126,7 +140,7 @@ def warm_briefing(turn: Turn) -> None:
 
 def start_briefing(turn: Turn, *, again: bool = False) -> None:
     media_id = _line(turn)
-    turn.do(StartBriefing(turn.attempt, turn.transfer.room_id, media_id, again))
+    turn.do(StartBriefing(turn.attempt, turn.attempt.room_id, media_id, again))
 
 
 def _line(turn: Turn) -> str:
@@ -153,28 +167,33 @@ def join(turn: Turn) -> None:
     if turn.attempt.media_id and not turn.attempt.media_out:
         turn.mark_asked(turn.attempt.media_id)
         turn.do(StopBriefing(turn.attempt.media_id))
-    turn.do(JoinCaller(turn.call.caller, turn.transfer.room_id))
+    turn.do(JoinCaller(turn.call.caller, turn.attempt.room_id))
 
 
-def let_supervisor_go(turn: Turn, farewell: str | None) -> None:
+def let_supervisors_go(turn: Turn, farewell: str | None) -> None:
+    """Everybody who is not on the way out already."""
+    for _ in turn.each(turn.transfer.attempts):
+        let_supervisor_go(turn, farewell)
+
+
+def let_supervisor_go(turn: Turn, farewell: str | None, *, elsewhere: bool = False) -> None:
     """With a last sentence to somebody who is in the room and listening, at once for everybody else."""
-    attempt = turn.transfer.attempt
-    if attempt is None:
-        return
-    here = [o for o in turn.transfer.ledger if o.kind is not OwnedKind.BRIDGE]
-    if farewell and attempt.seated and any(o.id == attempt.channel_id for o in here):
+    attempt = turn.attempt
+    here = [o for o in turn.transfer.ledger if o.id in (attempt.channel_id, attempt.media_id) and not o.asked]
+    listens = attempt.seated and not turn.transfer.request.is_blind
+    if farewell and listens and any(o.id == attempt.channel_id for o in here):
         _dismiss(turn, farewell)
     else:
         for owned in reversed(here):
-            turn.release(owned)
+            turn.release(owned, elsewhere=elsewhere)
 
 
 def _dismiss(turn: Turn, farewell: str) -> None:
-    channel_id, media_id = turn.attempt.channel_id, _line(turn)
+    channel_id, room_id, media_id = turn.attempt.channel_id, turn.attempt.room_id, _line(turn)
     turn.set_attempt(is_dismissed=True)
     turn.mark_asked(media_id)
     turn.mark_asked(channel_id)
-    turn.do(Dismiss(farewell, channel_id, turn.transfer.room_id, media_id))
+    turn.do(Dismiss(farewell, channel_id, room_id, media_id))
 
 
 def out_of_asterisk(turn: Turn, id: str) -> None:

@@ -31,9 +31,10 @@ def begin(turn: Turn, event: ev.TransferRequested) -> None:
         turn.set(requests=(*call.requests, (request.request_id, event.transfer_id)))
     turn.tell(Phase.STARTED, reason=request.reason)
     turn.do(HoldCaller(call.caller, call.bridge_id, request.moh_class))
-    moves.ring_next(turn)
-    turn.tell(Phase.SUMMARY_GENERATING)
-    turn.do(PrepareBriefing())
+    moves.ring(turn)
+    if not request.is_blind:
+        turn.tell(Phase.SUMMARY_GENERATING)
+        turn.do(PrepareBriefing())
 
 
 def refuse(turn: Turn, event: ev.TransferRequested) -> None:
@@ -50,7 +51,7 @@ def caller_held(turn: Turn, event: ev.CallerHeld) -> None:
 def room_opened(turn: Turn, _: ev.RoomOpened) -> None:
     if not turn.attempt.room_open:
         turn.set_attempt(room_open=True)
-        turn.tell(Phase.CONSULTATION_ROOM_CREATED)
+        turn.tell(Phase.CONSULTATION_ROOM_CREATED, attempt=turn.attempt.number)
 
 
 def summary_ready(turn: Turn, event: ev.SummaryReady) -> None:
@@ -65,6 +66,16 @@ def summary_ready(turn: Turn, event: ev.SummaryReady) -> None:
         )
 
 
+def no_room(turn: Turn, event: ev.RoomFailed) -> None:
+    """One room of several is one supervisor less."""
+    if len(turn.transfer.live) > 1:
+        turn.set_attempt(error=event.reason)
+        failing.attempt_failed(turn, Outcome.INTERNAL_ERROR)
+    else:
+        no_place_to_hold(turn, event)
+
+
 def no_place_to_hold(turn: Turn, event: ev.HoldFailed | ev.RoomFailed) -> None:
     turn.set_transfer(error=event.reason)
+    failing.all_over(turn, Outcome.INTERNAL_ERROR)
     failing.give_back(turn, Outcome.INTERNAL_ERROR)

@@ -44,17 +44,17 @@ def _resume_waiting(turn: Turn, event: ev.Resumed) -> None:
     turn.do(HoldCaller(turn.call.caller, "", turn.call.hold_class, answer=not turn.call.answered))
 
 
-def _resume_dialing(turn: Turn, event: ev.Resumed) -> None:
-    call = turn.call
+def _resume_supervisors(turn: Turn, event: ev.Resumed) -> None:
+    call, live = turn.call, turn.transfer.live
     turn.do(HoldCaller(call.caller, call.bridge_id, turn.transfer.request.moh_class))
-    turn.do(OpenRoom(turn.transfer.room_id), PrepareBriefing())
-    _drop_line(turn)
-
-
-def _resume_briefing(turn: Turn, event: ev.Resumed) -> None:
-    _resume_dialing(turn, event)
-    turn.do(SeatSupervisor(turn.attempt.channel_id, turn.transfer.room_id))
-    moves.start_briefing(turn)
+    turn.do(*(OpenRoom(attempt.room_id) for attempt in live))
+    if not turn.transfer.request.is_blind:
+        turn.do(PrepareBriefing())
+    for attempt in turn.each(live):
+        _drop_line(turn)
+        if call.stage(attempt) is State.BRIEFING:
+            turn.do(SeatSupervisor(attempt.channel_id, attempt.room_id))
+            moves.start_briefing(turn)
 
 
 def _drop_line(turn: Turn) -> None:
@@ -66,6 +66,8 @@ def _drop_line(turn: Turn) -> None:
 
 def _resume_joining(turn: Turn, event: ev.Resumed) -> None:
     turn.go(State.JOINING, deadline=turn.now + moves.CONFIRM)
+    if not turn.attempt.seated:
+        turn.do(SeatSupervisor(turn.attempt.channel_id, turn.attempt.room_id))
     if not (turn.transfer.caller_seated and turn.attempt.seated):
         moves.join(turn)
 
@@ -87,8 +89,8 @@ _RESUME = {
     State.CONNECTING: _resume_connecting,
     State.TALKING: _resume_talking,
     State.WAITING: _resume_waiting,
-    State.DIALING: _resume_dialing,
-    State.BRIEFING: _resume_briefing,
+    State.DIALING: _resume_supervisors,
+    State.BRIEFING: _resume_supervisors,
     State.JOINING: _resume_joining,
     State.CONNECTED: _resume_connected,
     State.RETURNING: _resume_returning,

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from ari_app.transfer import events as ev
-from ari_app.transfer.actions import failing, moves
+from ari_app.transfer.actions import failing, joining, moves
 from ari_app.transfer.causes import outcome_of
 from ari_app.transfer.commands import SeatSupervisor
-from ari_app.transfer.model import Outcome, Phase, State
+from ari_app.transfer.model import Outcome, Phase
 from ari_app.transfer.turn import Turn
 
 
@@ -15,19 +15,25 @@ def ringing(turn: Turn, event: ev.SupervisorRinging) -> None:
     if not turn.attempt.ringing:
         turn.set_attempt(ringing=True)
         turn.tell(Phase.SUPERVISOR_RINGING, attempt=turn.attempt.number)
-        moves.warm_briefing(turn)
+        if not turn.transfer.request.is_blind:
+            moves.warm_briefing(turn)
 
 
 def answered(turn: Turn, event: ev.SupervisorAnswered) -> None:
+    """To be briefed; or, where the agent wants no briefing, to be joined: the answer is the yes."""
+    request = turn.transfer.request
     moves.dialed(turn, event)
-    turn.set_attempt(answered_at=turn.now)
-    turn.do(SeatSupervisor(event.channel_id, turn.transfer.room_id))
-    turn.go(State.BRIEFING, deadline=turn.now + turn.transfer.request.briefing_timeout)
-    moves.start_briefing(turn)
+    turn.set_attempt(answered_at=turn.now, deadline=turn.now + request.briefing_timeout)
+    turn.do(SeatSupervisor(event.channel_id, turn.attempt.room_id))
+    if request.is_blind:
+        joining.commit(turn)
+    else:
+        moves.follow_supervisors(turn)
+        moves.start_briefing(turn)
 
 
 def not_dialed(turn: Turn, event: ev.SupervisorFailed) -> None:
-    turn.set_transfer(error=event.reason)
+    turn.set_attempt(error=event.reason)
     failing.attempt_failed(turn, Outcome.UNREACHABLE)
 
 

@@ -205,7 +205,7 @@ async def test_nothing_is_made_twice_for_a_repeat(desk):
     desk.asterisk.plays_at_once = True
     leg = await desk.talking()
     marks = len([line for line in desk.voice.made if line])
-    desk.briefing.press("3")
+    desk.briefing.press("3", "bot")
     await leg.until(lambda leg: leg.flushes or len(leg.commands) > 9)
     await leg.until(lambda leg: len(leg.commands) > 9)
     assert len(desk.voice.made) == marks
@@ -215,7 +215,7 @@ async def test_nothing_is_made_twice_for_a_repeat(desk):
 async def test_other_keys_end_in_exhaustion(desk):
     await desk.talking()
     for _ in range(3):
-        desk.briefing.press("5")
+        desk.briefing.press("5", "bot")
     await desk.task
     assert isinstance(desk.told[-1], BriefingExhausted)
 
@@ -302,7 +302,7 @@ async def test_without_ears_the_question_is_about_keys(desk, fault):
         desk.ears.listening.end()
         await desk.until(lambda: not desk.ears.listening)
     await leg.until(lambda leg: leg.queued_frames > 150)
-    desk.briefing.press("5")
+    desk.briefing.press("5", "bot")
     await leg.until(lambda leg: leg.flushes)
     assert TEXTS.keys_only in desk.voice.made
     await desk.briefing.stop("bot")
@@ -471,3 +471,53 @@ async def test_a_farewell_without_a_voice_is_recorded(desk):
     desk.tts = None
     await desk.open().farewell("farewell_declined", "room", "bot")
     assert desk.asterisk.calls[-1][0] == "channels.hangup"
+
+
+# Several supervisors at once
+
+
+async def test_two_are_briefed_at_once_and_a_key_goes_to_whoever_pressed_it(desk):
+    """What is said is made once; one's goodbye is not the other one's end."""
+    desk.asterisk.plays_at_once = True
+    first = await desk.talking()
+    second_talk = asyncio.create_task(desk.briefing.brief(ATTEMPT, "room-2", "bot-2"))
+    await desk.until(lambda: BriefingStarted("bot-2") in desk.told)
+    second = await desk.asterisk.leg("bot-2")
+    await first.until(lambda leg: len(leg.commands) > 6)
+    await second.until(lambda leg: len(leg.commands) > 6)
+    before = len(first.commands), len(second.commands)
+    desk.briefing.press("3", "bot-2")
+    await second.until(lambda leg: len(leg.commands) > before[1])
+    assert len(first.commands) == before[0]
+    assert len(set(desk.voice.made)) == len(desk.voice.made)
+    await desk.briefing.farewell("taken_elsewhere", "room", "bot")
+    desk.briefing.press("3", "bot")
+    for _ in range(3):
+        desk.briefing.press("5", "bot-2")
+    await second_talk
+    assert desk.told[-1] == BriefingExhausted("bot-2")
+
+
+async def test_what_a_talk_had_begun_to_make_when_it_ended_is_made_for_the_other():
+    class Slow(FakeVoice):
+        begun, go_on = 0, asyncio.Event()
+
+        async def synthesize(self, text):
+            Slow.begun += 1
+            await self.go_on.wait()
+            async for pcm in super().synthesize(text):
+                yield pcm
+
+    voice = voice_module.Voice(Slow())
+    workers = [asyncio.create_task(voice.work()) for _ in range(2)]
+    line = voice_module.Line("part", "Somebody else is there.")
+    heard = asyncio.create_task(anext(voice.say(line)))
+    while not Slow.begun:  # noqa: ASYNC110
+        await asyncio.sleep(0)
+    workers[0].cancel()
+    await asyncio.wait({workers[0]})
+    Slow.go_on.set()
+    assert await heard
+    assert Slow.begun == 2
+    workers[1].cancel()
+    await asyncio.wait({workers[1]})

@@ -36,6 +36,7 @@ def rules(**changes):
         "routing": {
             "rr": Rule("rr", "PJSIP/{to}@trunk", callers=("+14155550100",), destinations=("2???",), max_concurrent=2),
             "rr_told": Rule("rr_told", "PJSIP/{to}@trunk", destinations=("2???",), context="x-headers"),
+            "rr_shown": Rule("rr_shown", "PJSIP/{to}@trunk", destinations=("2???",), connected_line=True),
             "rr_local": Rule("rr_local", "Local/{to}@desks", destinations=("2???",), context="x-headers"),
         },
         "briefing_profiles": frozenset({"default", "polite"}),

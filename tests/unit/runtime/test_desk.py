@@ -326,3 +326,57 @@ async def test_handed_over_and_back(world):
     moved = world.ari.made("channels.move")
     assert moved == [{"channelId": CALLER, "app": "bot", "appArgs": f"returned,{transfer},busy"}]
     assert world.desk.live == {}
+
+
+async def test_whoever_accepts_first_of_all_who_are_rung_gets_the_caller(world):
+    await world.talking()
+    destinations = [{"routing_rule_id": "rr", "sip_call_to": to} for to in ("2001", "2002")]
+    told = {"routing_rule_id": "rr_told", "sip_call_to": "2003"}
+    world.ask(destination=None, destinations=[*destinations, told], strategy="ring_all")
+    await world.settle()
+    legs = [attempt.channel_id for attempt in world.call.transfer.attempts]
+    for leg in legs[:2]:
+        world.ari.answers(leg)
+    await world.settle()
+    lines = [attempt.media_id for attempt in world.call.transfer.attempts]
+    world.ari.press(legs[0], "3")
+    world.ari.press(legs[1], "1")
+    world.ari.press(legs[0], "1")
+    world.ari.calls.clear()
+    await world.settle()
+    assert world.briefer.last.keys == [("3", lines[0])]
+    assert world.ari.channels[CALLER].bridge == world.ari.channels[legs[1]].bridge
+    assert "farewell taken_elsewhere" in world.briefer.last.done
+    assert legs[0] not in world.ari.channels and legs[2] not in world.ari.channels
+    reasons = {
+        made.parameters["channelId"]: made.parameters.get("reason_code")
+        for made in world.ari.calls
+        if made.operation == "channels.hangup"
+    }
+    assert (reasons[legs[0]], reasons[legs[2]]) == (None, "26")
+    assert [a["outcome"] for a in world.result()["attempts"]] == ["cancelled", "completed", "cancelled"]
+
+
+@pytest.mark.parametrize(
+    ("presentation", "shown"),
+    [("allowed_not_screened", '"Eve +19 x" <+14155550123>'), ("prohib_passed_screen", None), ("unavailable", None)],
+)
+async def test_a_caller_who_withholds_the_number_is_not_shown(world, presentation, shown):
+    """A name can't end its own quotation."""
+    world.ari.caller_arrives(CALLER, number="+14155550123", name='Eve" <+19> x')
+    await world.settle()
+    world.ari.answers(world.agent_leg)
+    world.ari.channels[CALLER].variables["CALLERID(pres)"] = presentation
+    await world.settle()
+    world.ask(destination={"routing_rule_id": "rr_shown", "sip_call_to": "2001"})
+    await world.settle()
+    leg = world.supervisor_leg
+    world.ari.answers(leg)
+    await world.settle()
+    assert "CONNECTEDLINE(all,i)" not in world.ari.channels[leg].variables
+    world.ari.press(leg, "1")
+    await world.settle()
+    variables = world.ari.channels[leg].variables
+    assert variables.get("CONNECTEDLINE(all,i)") == shown
+    assert ("PJSIP_SEND_SESSION_REFRESH()" in variables) is (shown is not None)
+    assert world.result()["success"]

@@ -22,6 +22,8 @@ GOOD = {"routing_rule_id": "rr", "sip_call_to": "2001"}
         ({"destinations": [GOOD]}, "destination"),
         ({"surprise": 1}, "surprise"),
         ({"strategy": "sideways"}, "strategy"),
+        ({"mode": "tepid"}, "mode"),
+        ({"destination": None, "destinations": [GOOD] * 11, "strategy": "ring_all"}, "destinations"),
         ({"supervisor_join_timeout": -1}, "supervisor_join_timeout"),
         ({"supervisor_join_timeout": float("nan")}, "supervisor_join_timeout"),
         ({"briefing_profile": "unknown"}, "briefing_profile"),
@@ -126,3 +128,31 @@ async def test_user_events_of_others_are_passed_over(world):
     world.desk.user_event("SomethingElse", {"a": 1}, None)
     await world.settle()
     assert world.payloads == []
+
+
+@pytest.mark.parametrize(("strategy", "started"), [("sequential", True), ("ring_all", False)])
+async def test_all_who_are_rung_at_once_count_for_the_rule(world, strategy, started):
+    """The rule carries two."""
+    await world.talking()
+    world.ask(destination=None, destinations=[GOOD] * 3, strategy=strategy)
+    await world.settle()
+    assert (world.phases[0] == "started") is started
+    if not started:
+        assert world.payloads[0]["data"]["outcome"] == "congestion"
+        assert "0 of 2" in world.payloads[0]["data"]["reason"]
+
+
+async def test_every_supervisor_who_is_rung_takes_one_of_the_rules_places(world):
+    await world.talking()
+    world.ask(destination=None, destinations=[GOOD] * 2, strategy="ring_all")
+    await world.settle()
+    first, second = world.call.transfer.attempts
+    assert world.desk.legs_over("rr") == 2
+    world.ari.hangs_up(second.channel_id)
+    await world.settle()
+    assert world.desk.legs_over("rr") == 1
+    world.ari.answers(first.channel_id)
+    await world.settle()
+    world.ari.press(first.channel_id, "1")
+    await world.settle()
+    assert (world.call.state, world.desk.legs_over("rr")) == (State.CONNECTED, 1)

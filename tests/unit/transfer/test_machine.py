@@ -34,6 +34,7 @@ from ari_app.transfer.commands import (
     RingSupervisor,
     SeatSupervisor,
     SendToFallback,
+    ShowCaller,
     StartBriefing,
     StopBriefing,
     WarmBriefing,
@@ -183,7 +184,7 @@ def test_keys_and_words_before_the_briefing_decide_nothing():
 
 def test_other_keys_go_to_the_dialogue_and_are_not_final():
     book = Playbook.briefing() >> SupervisorPressed(SUPERVISOR, "5")
-    book << PassKey("5")
+    book << PassKey("5", MEDIA)
     (book >> SupervisorPressed(SUPERVISOR, "1") << StopBriefing << JoinCaller).is_in(State.JOINING)
 
 
@@ -202,6 +203,16 @@ def test_ringing_may_be_heard_before_the_originate_is_answered():
     book = Playbook.talking() >> requested()
     book.been_through(SupervisorRinging(SUPERVISOR)) >> SupervisorDialed(SUPERVISOR)
     assert book.phases[-2:] == [Phase.SUPERVISOR_DIALED, Phase.SUPERVISOR_RINGING]
+
+
+@pytest.mark.parametrize("shows", [True, False])
+def test_the_supervisors_phone_shows_the_caller_if_the_rule_says_so_and_only_after_the_join(shows):
+    book = Playbook.briefing(route(connected_line=shows)).been_through(BriefingAccepted(MEDIA), MediaOut(MEDIA))
+    book >> Seated(ROOM, CALLER)
+    book << Release
+    if shows:
+        book << ShowCaller(SUPERVISOR, CALLER, "+14155550123", "")
+    book.is_in(State.CONNECTED) >> Released(AGENT)
 
 
 # The introduction
@@ -352,6 +363,7 @@ def test_a_no_is_told_with_its_kind(kind, reason, suggestion, farewell):
     book >> Seated(TALK, CALLER) >> MediaOut(MEDIA) >> Released(SUPERVISOR)
     (book << Release >> Released(ROOM)).ends(Outcome.DECLINED)
     assert book.told_of(Phase.BRIEFING_COMPLETE) == {
+        "attempt": 1,
         "resolution": "declined",
         "by": "speech",
         "decline_reason": reason,

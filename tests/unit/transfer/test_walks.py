@@ -5,18 +5,21 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ari_app.testing.playbook import AGENT, CALLER, ROOM, SUPERVISOR, TALK, Playbook, requested, route
+from ari_app.testing.playbook import AGENT, CALLER, SUPERVISOR, TALK, Playbook, requested, route
 from ari_app.transfer import commands as cmd
 from ari_app.transfer import events as ev
 from ari_app.transfer import ids, machine
 from ari_app.transfer.model import Outcome, Phase, State
 from ari_app.transfer.table import TABLE
 
-SUPERVISORS = [ids.supervisor_leg("tr_1", n) for n in (1, 2)]
-MEDIAS = [ids.media("tr_1", n) for n in (1, 2, 3)]
-THINGS = [AGENT, CALLER, ROOM, TALK, *SUPERVISORS, *MEDIAS]
+SUPERVISORS = [ids.supervisor_leg("tr_1", n) for n in (1, 2, 3)]
+ROOMS = [ids.room("tr_1", n) for n in (1, 2, 3)]
+MEDIAS = [ids.media("tr_1", n) for n in (1, 2, 3, 4)]
+THINGS = [AGENT, CALLER, TALK, *ROOMS, *SUPERVISORS, *MEDIAS]
+THREE = (route("2001"), route("2002", ring_timeout=5.0), route("2003"))
 
-supervisors, medias = st.sampled_from(SUPERVISORS), st.sampled_from(MEDIAS)
+supervisors, rooms, medias = st.sampled_from(SUPERVISORS), st.sampled_from(ROOMS), st.sampled_from(MEDIAS)
+bridges, people = st.sampled_from([TALK, *ROOMS]), st.sampled_from([CALLER, *SUPERVISORS])
 anything = st.one_of(
     st.just(ev.CallerLeft()),
     st.just(ev.CallerAnswered()),
@@ -28,6 +31,8 @@ anything = st.one_of(
     st.just(ev.AgentFailed("x")),
     st.just(ev.TranscriptAdded(())),
     st.just(requested(route("2001"), route("2002"))),
+    st.just(requested(*THREE, strategy="ring_all")),
+    st.just(requested(*THREE, mode="blind")),
     st.just(ev.CancelRequested()),
     st.builds(ev.SupervisorDialed, supervisors),
     st.builds(ev.SupervisorRinging, supervisors),
@@ -35,10 +40,10 @@ anything = st.one_of(
     st.builds(ev.SupervisorFailed, supervisors, st.just("x")),
     st.builds(ev.SupervisorLeft, supervisors, st.sampled_from([None, 486, 480, 603]), st.just(17)),
     st.builds(ev.SupervisorPressed, supervisors, st.sampled_from("12359#")),
-    st.just(ev.RoomOpened(ROOM)),
-    st.just(ev.RoomFailed(ROOM, "x")),
-    st.builds(ev.Seated, st.sampled_from([ROOM, TALK]), st.sampled_from([CALLER, *SUPERVISORS])),
-    st.builds(ev.Unseated, st.sampled_from([ROOM, TALK]), st.sampled_from([CALLER, *SUPERVISORS])),
+    st.builds(ev.RoomOpened, rooms),
+    st.builds(ev.RoomFailed, rooms, st.just("x")),
+    st.builds(ev.Seated, bridges, people),
+    st.builds(ev.Unseated, bridges, people),
     st.just(ev.JoinFailed("x")),
     st.just(ev.ReturnFailed("x")),
     st.just(ev.SummaryReady("s", "extractive", 0.1, (("who", "Ana"),))),
@@ -51,7 +56,7 @@ anything = st.one_of(
     st.builds(ev.MediaOut, medias),
     st.builds(ev.Released, st.sampled_from(THINGS)),
     st.just(ev.AsteriskLost()),
-    st.builds(ev.Resumed, st.sampled_from([None, ROOM, TALK])),
+    st.builds(ev.Resumed, st.sampled_from([None, TALK, *ROOMS])),
     st.just("deadline"),
 )
 starts = st.sampled_from(
@@ -61,6 +66,11 @@ starts = st.sampled_from(
         lambda: Playbook.waiting("bot"),
         lambda: Playbook.dialing(route("2001"), route("2002")),
         lambda: Playbook.briefing(route("2001"), route("2002")),
+        lambda: Playbook.dialing(*THREE, strategy="ring_all"),
+        lambda: Playbook.briefing(*THREE, strategy="ring_all"),
+        lambda: two_are_briefed(),
+        lambda: Playbook.talking().been_through(requested(*THREE, mode="blind")),
+        lambda: Playbook.waiting().been_through(requested(*THREE, mode="blind", strategy="ring_all")),
         Playbook.joining,
         lambda: Playbook.joining(introduces=True),
         Playbook.connected,
@@ -69,6 +79,14 @@ starts = st.sampled_from(
         Playbook.leaving,
     ]
 )
+
+
+def two_are_briefed():
+    """The third still rings."""
+    book = Playbook.briefing(*THREE, strategy="ring_all")
+    return book.been_through(
+        ev.SupervisorAnswered(SUPERVISORS[1]), ev.Seated(ROOMS[1], SUPERVISORS[1]), ev.BriefingStarted(MEDIAS[1])
+    )
 
 
 def walk(start, events):
@@ -98,8 +116,12 @@ def test_the_guarantees(start, events):
     for before, event, step in walk(start, events):
         commands += step.commands
         _no_state_without_a_deadline(step.call)
+        _the_table_is_true(before, event, step)
+        _the_call_is_where_its_furthest_supervisor_is(step.call)
+        _who_was_not_chosen_is_on_the_way_out(step.call)
         _consent_is_explicit(before, event, step)
         _a_machine_is_never_joined(before, event, step)
+        _nobody_talks_in_a_blind_transfer(step)
         _only_two_who_talk_are_introduced(before, step)
         _other_legs_never_end_the_caller(before, event, step)
         for told in step.phases:
@@ -110,6 +132,8 @@ def test_the_guarantees(start, events):
     assert all(count == 1 for count in terminal.values())
     rung = [c.attempt.channel_id for c in commands if isinstance(c, cmd.RingSupervisor)]
     assert len(rung) == len(set(rung)), "somebody was rung twice"
+    joined = {(c.caller, c.room_id) for c in commands if isinstance(c, cmd.JoinCaller)}
+    assert len(joined) <= len({room.rsplit("-room-")[0] for _, room in joined}), "two supervisors were joined"
     introduced = [c.media_id for c in commands if isinstance(c, cmd.Introduce)]
     assert len(introduced) <= 1, "they were introduced twice"
 
@@ -125,21 +149,61 @@ def _consent_is_explicit(before, event, step):
     if any(isinstance(command, cmd.JoinCaller) for command in step.commands):
         resumed = isinstance(event, ev.Resumed) and before.state is State.JOINING
         said_yes = isinstance(event, ev.BriefingAccepted) or getattr(event, "digit", "") == "1"
-        assert resumed or (said_yes and before.state is State.BRIEFING and before.transfer.attempt.briefing_started)
+        who = machine.attempt_of(before, event)
+        if step.call.transfer.request.is_blind:
+            assert resumed or (isinstance(event, ev.SupervisorAnswered) and before.state is State.DIALING)
+            return
+        assert resumed or (said_yes and before.state is State.BRIEFING and who.briefing_started)
+
+
+def _the_table_is_true(before, event, step):
+    if step.noted or step.call.state is before.state:
+        return
+    who = machine.attempt_of(before, event)
+    row = TABLE[before.stage(who) if who else before.state][type(event)]
+    assert step.call.state in (*row.to, State.CLOSED), (before.state, event, step.call.state)
+
+
+def _the_call_is_where_its_furthest_supervisor_is(call):
+    if call.state in (State.DIALING, State.BRIEFING):
+        live = call.transfer.live
+        assert live and (call.state is State.BRIEFING) == any(attempt.answered_at is not None for attempt in live)
+        assert call.deadline == min(attempt.deadline for attempt in live)
+
+
+def _who_was_not_chosen_is_on_the_way_out(call):
+    if call.state in (State.JOINING, State.CONNECTED):
+        others = {attempt.channel_id for attempt in call.transfer.attempts if attempt.number != call.transfer.chosen}
+        ledger = (*call.ledger, *call.transfer.ledger)
+        assert all(owned.asked for owned in ledger if owned.id in others)
+        assert {attempt.number for attempt in call.transfer.live} <= {call.transfer.chosen}
 
 
 def _a_machine_is_never_joined(before, event, step):
     if isinstance(event, ev.VoicemailDetected) and not step.noted:
-        answered = before.transfer.attempt
+        answered = machine.attempt_of(before, event)
         assert answered.number in _machines(step.call)
         assert all(owned.asked for owned in step.call.transfer.ledger if owned.id == answered.channel_id)
-        assert not any(isinstance(command, cmd.Dismiss) for command in step.commands)
+        dismissed = {command.channel_id for command in step.commands if isinstance(command, cmd.Dismiss)}
+        assert answered.channel_id not in dismissed
     if step.call.state in (State.JOINING, State.CONNECTED):
         assert step.call.transfer.attempt.number not in _machines(step.call)
 
 
 def _machines(call):
     return {attempt.number for attempt in call.transfer.attempts if attempt.outcome is Outcome.VOICEMAIL}
+
+
+BRIEFINGS = (
+    *(cmd.PrepareBriefing, cmd.WarmBriefing, cmd.StartBriefing, cmd.PassKey, cmd.StopBriefing),
+    *(cmd.Dismiss, cmd.Introduce),
+)
+
+
+def _nobody_talks_in_a_blind_transfer(step):
+    if step.call.transfer and step.call.transfer.request.is_blind:
+        assert step.call.state is not State.BRIEFING
+        assert not [command for command in step.commands if isinstance(command, BRIEFINGS)]
 
 
 def _only_two_who_talk_are_introduced(before, step):
