@@ -8,7 +8,7 @@ import signal
 import socket
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -21,11 +21,14 @@ from ari_app.briefing.engines import Engines
 from ari_app.briefing.providers.breaker import Breakers, Condition
 from ari_app.briefing.session import VoiceBriefer
 from ari_app.config import AgentSettings, Settings
+from ari_app.errors import SettingsError
 from ari_app.http.api import build
 from ari_app.http.metrics import Metrics
 from ari_app.http.server import listen, serve
 from ari_app.http.webhooks import Receiver, Webhooks, opened
 from ari_app.journal import SqlJournal, check_url
+from ari_app.listening.overhearing import Overhearing, Wish
+from ari_app.listening.tap import Tap
 from ari_app.runtime.clock import SystemClock
 from ari_app.runtime.control import DeskControl
 from ari_app.runtime.desk import Desk, Policy
@@ -50,25 +53,31 @@ async def run(settings: Settings) -> None:
     check_url(settings.journal.url)
     engines = Engines(settings.briefing)
     engines.make()
+    wishes = wishes_of(settings, engines)
     receivers = [Receiver.of(name, webhook, os.environ) for name, webhook in settings.webhooks.items()]
     with listen(settings.http.host, settings.http.port) as listener:
         journal = await SqlJournal.open(settings.journal.url)
         try:
             async with opened(receivers, settings.journal.url, SystemClock()) as webhooks:
-                await _serve(settings, journal, listener, engines, webhooks)
+                await _serve(settings, journal, listener, engines, webhooks, wishes)
         finally:
             await journal.close()
             await engines.aclose()
 
 
 async def _serve(
-    settings: Settings, journal: SqlJournal, listener: socket.socket, engines: Engines, webhooks: Webhooks
+    settings: Settings,
+    journal: SqlJournal,
+    listener: socket.socket,
+    engines: Engines,
+    webhooks: Webhooks,
+    wishes: Mapping[str, Wish],
 ) -> None:
     await engines.warm()
     await journal.purge(time.time() - settings.journal.keep_days * 86_400)
     asterisk = settings.asterisk
     async with AriClient(asterisk.url, asterisk.username, asterisk.password.get_secret_value(), asterisk.app) as client:
-        await _run(settings, journal, client, listener, engines, webhooks)
+        await _run(settings, journal, client, listener, engines, webhooks, wishes)
 
 
 async def _run(
@@ -78,25 +87,24 @@ async def _run(
     listener: socket.socket,
     engines: Engines,
     webhooks: Webhooks,
+    wishes: Mapping[str, Wish],
 ) -> None:
     clock, metrics = SystemClock(), Metrics()
     ari = CountedAri(client, metrics, settings.asterisk.request_timeout)
     metrics.webhooks(webhooks.counts)
     publisher = Publisher(ari, metrics.phase, webhooks.publish)
-    briefer = VoiceBriefer(
-        ari,
-        settings.asterisk.url.replace("http", "ws", 1),
-        engines,
-        app=settings.asterisk.app,
-    )
+    media = settings.asterisk.url.replace("http", "ws", 1)
+    briefer = VoiceBriefer(ari, media, engines, app=settings.asterisk.app)
     desk = Desk(
         policy_of(settings),
         ari=ari,
         journal=journal,
         briefer=briefer,
         clock=clock,
-        on_step=partial(_publish_step, publisher),
+        on_step=lambda call, told: _take_step(publisher, overhearing, call, told),
     )
+    tap = partial(Tap, ari, base_url=media, app=settings.asterisk.app)
+    overhearing = Overhearing(wishes, desk, speech=engines.hearing, tap=tap)
     intake = Intake(rules_of(settings), desk, publisher, clock)
     desk.on_user_event = intake.on_user_event
     link = AriLink(
@@ -115,6 +123,7 @@ async def _run(
         running = [
             tasks.create_task(serve(http, settings.http.host, settings.http.port, listener=listener), name="http"),
             tasks.create_task(publisher.run(), name="publisher"),
+            tasks.create_task(overhearing.run(), name="overhearing"),
             tasks.create_task(webhooks.run(), name="webhooks"),
             tasks.create_task(desk.run(), name="desk"),
             tasks.create_task(link.run(), name="link"),
@@ -163,7 +172,8 @@ async def _gauge(desk: Desk, metrics: Metrics, breakers: Breakers) -> None:
         await asyncio.sleep(1.0)
 
 
-def _publish_step(publisher: Publisher, call: Call, told: tuple[Told, ...]) -> None:
+def _take_step(publisher: Publisher, overhearing: Overhearing, call: Call, told: tuple[Told, ...]) -> None:
+    overhearing.on_step(call)
     for phase in told:
         publisher.publish(payload_of(phase), reply_to=phase.reply_to)
 
@@ -205,6 +215,21 @@ def _agent_maker(name: str, agent: AgentSettings) -> Callable[[str], Agent]:
         )
 
     return make
+
+
+def wishes_of(settings: Settings, engines: Engines) -> dict[str, Wish]:
+    """Whom the app transcribes. Raises SettingsError for a profile that understands no free speech."""
+    wishes = {}
+    for name, agent in settings.agents.items():
+        if agent.transcribe is None:
+            continue
+        if engines.hearing(agent.transcribe).stt is None:
+            raise SettingsError(
+                f"agents.{name}.transcribe: [briefing.{agent.transcribe}] understands decisions at most;"
+                " name a profile whose stt is deepgram, openai or your own"
+            )
+        wishes[name] = Wish(agent.transcribe, 60 * agent.transcribe_minutes, settings.limits.transcript_bytes)
+    return wishes
 
 
 def rules_of(settings: Settings) -> Rules:

@@ -75,6 +75,7 @@ async def check(settings: Settings) -> list[Finding]:
     running = await _is_running(settings)
     findings = [ok("settings", "readable"), *_policy(settings)]
     findings += [*[finding async for finding in _engines(settings, os.environ)], *_speech(settings)]
+    findings += _transcribing(settings, os.environ)
     findings += [await _journal(settings), _listen(settings, running)]
     async for finding in _asterisk(settings, running):
         findings.append(finding)
@@ -166,6 +167,26 @@ def _reference(key: str, name: str) -> Finding:
     except SettingsError as error:
         return fail(key, str(error), "install it where the app runs, or correct module:callable")
     return ok(key, f"{name} can be imported")
+
+
+def _transcribing(settings: Settings, environ: Mapping[str, str]) -> Iterator[Finding]:
+    for name, agent in settings.agents.items():
+        if agent.transcribe is not None:
+            yield _transcribes(f"agent {name} transcribe", agent.transcribe, settings.briefing, environ)
+
+
+def _transcribes(
+    subject: str, name: str, profiles: Mapping[str, BriefingProfile], environ: Mapping[str, str]
+) -> Finding:
+    """Who would listen: the profile's own recogniser, or that of its fallback."""
+    from ari_app.briefing.choosing import choose
+
+    listens = [choose(profiles[each], "stt", environ) for each in (name, profiles[name].fallback) if each]
+    able = next((choice for choice in listens if not choice.is_embedded), None)
+    if able is None:
+        mend = f"let briefing.{name}.stt name a cloud recogniser or your own, or leave transcribe out"
+        return fail(subject, f"{listens[0].name} ({listens[0].why}) understands decisions at most", mend)
+    return ok(subject, f"{able.name} listens to caller and agent: tell them, where the law asks for it")
 
 
 # This machine

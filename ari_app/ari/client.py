@@ -9,6 +9,7 @@
                                  body={"variables": {"NAME": {"value": "text", "report_events": True}}}
     channels.answer, .ring, .ringStop, .stopMoh, .startSilence, .stopSilence, .get      channelId*
     channels.list                none
+    channels.snoopChannelWithId  channelId* snoopId* app* spy whisper appArgs
     channels.hangup              channelId* reason_code reason
     channels.startMoh            channelId* mohClass
     channels.setChannelVar       channelId* variable* value

@@ -339,6 +339,8 @@ class Call:
     answered: bool = False
     caller_here: bool = True
     conversation: tuple[Turn, ...] = ()
+    told_by: str = ""
+    "Who the conversation is from: `agent`, or `app` when it was overheard; see conversation.py."
     requests: tuple[tuple[str, str], ...] = ()
     "(request_id, transfer_id) of every request that was accepted."
     transfer: Transfer | None = None

@@ -9,7 +9,7 @@ from ari_app.testing.playbook import AGENT, CALLER, ROOM, SUPERVISOR, TALK, Play
 from ari_app.transfer import commands as cmd
 from ari_app.transfer import events as ev
 from ari_app.transfer import ids, machine
-from ari_app.transfer.model import Outcome, Phase, State
+from ari_app.transfer.model import Outcome, Phase, State, Turn
 from ari_app.transfer.table import TABLE
 
 SUPERVISORS = [ids.supervisor_leg("tr_1", n) for n in (1, 2)]
@@ -27,6 +27,8 @@ anything = st.one_of(
     st.builds(ev.AgentLeft, st.just(AGENT)),
     st.just(ev.AgentFailed("x")),
     st.just(ev.TranscriptAdded(())),
+    st.just(ev.TranscriptAdded((Turn("user", "sent"),))),
+    st.just(ev.TranscriptAdded((Turn("user", "overheard"),), overheard=True, at_most=20)),
     st.just(requested(route("2001"), route("2002"))),
     st.just(ev.CancelRequested()),
     st.builds(ev.SupervisorDialed, supervisors),
@@ -101,6 +103,7 @@ def test_the_guarantees(start, events):
         _consent_is_explicit(before, event, step)
         _a_machine_is_never_joined(before, event, step)
         _only_two_who_talk_are_introduced(before, step)
+        _the_conversation_is_from_one_side_and_bounded(step.call)
         _other_legs_never_end_the_caller(before, event, step)
         for told in step.phases:
             if told.phase.is_terminal:
@@ -149,6 +152,12 @@ def _only_two_who_talk_are_introduced(before, step):
             assert (before.state, step.call.state) == (State.JOINING, State.CONNECTED)
             assert told == [Phase.CALL_SWITCHED], "complete only when the assistant is out again"
             assert command.media_id in {owned.id for owned in step.call.transfer.ledger}
+
+
+def _the_conversation_is_from_one_side_and_bounded(call):
+    said = [turn.content for turn in call.conversation]
+    assert len(set(said)) <= 1, said
+    assert "overheard" not in said or sum(map(len, said)) <= 20
 
 
 def _other_legs_never_end_the_caller(before, event, step):
