@@ -35,6 +35,7 @@ from ari_app.runtime.desk import Desk, Policy
 from ari_app.runtime.intake import Intake, Rules
 from ari_app.runtime.ports import Ari, Reply
 from ari_app.runtime.publish import Publisher
+from ari_app.runtime.referring import Referring
 from ari_app.runtime.views import payload_of
 from ari_app.transfer.model import Agent, Call
 from ari_app.transfer.routing import Rule
@@ -105,8 +106,10 @@ async def _run(
     )
     tap = partial(Tap, ari, base_url=media, app=settings.asterisk.app)
     overhearing = Overhearing(wishes, desk, speech=engines.hearing, tap=tap)
-    intake = Intake(rules_of(settings), desk, publisher, clock)
+    rules = rules_of(settings)
+    intake = Intake(rules, desk, publisher, clock)
     desk.on_user_event = intake.on_user_event
+    desk.on_referred = Referring(rules.routing, desk, intake).on_referred
     link = AriLink(
         client,
         on_event=Translator(desk).deliver,
@@ -212,6 +215,7 @@ def _agent_maker(name: str, agent: AgentSettings) -> Callable[[str], Agent]:
             channel_id=channel_id,
             ring_timeout=agent.ring_timeout,
             hangs_up_caller=agent.on_hangup == "hangup",
+            refers=agent.refer,
         )
 
     return make
@@ -243,6 +247,7 @@ def rules_of(settings: Settings) -> Rules:
                 ring_timeout=rule.ring_timeout,
                 max_concurrent=rule.max_concurrent,
                 context=rule.context,
+                refer=rule.refer,
             )
             for name, rule in settings.routing_rules.items()
         },

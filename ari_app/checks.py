@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 VERSION_WANTED = (22, 10, 1)
 "The first with the fixes of July 2026: read-only users kept out of REST over WebSocket, `live_dangerously` obeyed."
 VERSION_NEEDED = (22, 9, 0)
+VERSION_REFERS = (22, 11, 0)
+"The first that survives a REFER with `Refer-Sub: false` (asterisk/asterisk#2021)."
 MODULES = (
     *("app_stasis", "bridge_simple", "chan_pjsip", "chan_websocket", "codec_resample", "func_timeout"),
     *("res_ari_applications", "res_ari_bridges", "res_ari_channels", "res_ari_endpoints", "res_ari_events"),
@@ -266,7 +268,10 @@ async def _asterisk(settings: Settings, running: bool) -> AsyncIterator[Finding]
         except AriError as error:
             yield _unreachable(settings, str(error))
             return
-        yield _version(await client.call("asterisk.getInfo", only="system"))
+        version = await client.call("asterisk.getInfo", only="system")
+        yield _version(version)
+        for finding in _referring(settings, version):
+            yield finding
         for finding in _modules(await client.call("asterisk.listModules")):
             yield finding
         yield _application(asterisk.app, await client.call("applications.get", applicationName=asterisk.app), running)
@@ -294,6 +299,20 @@ def _version(reply: Any) -> Finding:
     if number < VERSION_WANTED:
         return warn("asterisk version", text, "22.10.1 fixes ARI security advisories: upgrade")
     return ok("asterisk version", text)
+
+
+def _referring(settings: Settings, reply: Any) -> Iterator[Finding]:
+    """Agents that ask by REFER; before 22.11.0 one header of theirs ends Asterisk, and with it every call."""
+    number = version_of((reply.body or {}).get("system", {}).get("version", "") if reply.ok else "")
+    for name in [name for name, agent in settings.agents.items() if agent.refer]:
+        subject = f"agent {name} refer"
+        if not any(rule.refer for rule in settings.routing_rules.values()):
+            yield warn(subject, "no routing rule may be asked by REFER: every one is declined", "set refer on a rule")
+        if number is None or number < VERSION_REFERS:
+            mend = "upgrade to 22.11, or set it for agents only that are known not to send this header"
+            yield warn(subject, "this Asterisk crashes on a REFER with Refer-Sub: false", mend)
+        else:
+            yield ok(subject, "a REFER of this agent asks for a transfer")
 
 
 def version_of(text: str) -> tuple[int, int, int] | None:

@@ -132,6 +132,15 @@ class AgentSettings(Section):
     itself (docs/how-to/transcribe-for-your-agent.md); pocketsphinx can't. Nobody is heard when it is missing."""
     transcribe_minutes: Annotated[float, Field(gt=0, le=1_440)] = 60.0
     "Minutes of talk transcribed in one call."
+    refer: bool = False
+    """Whether a SIP REFER of this agent asks for a transfer (docs/how-to/sip-only-agents.md). Asterisk before 22.11
+    crashes when such a REFER carries `Refer-Sub: false`: only for agents that don't."""
+
+    @model_validator(mode="after")
+    def _refers_over_sip(self) -> AgentSettings:
+        if self.refer and not self.endpoint.upper().startswith("PJSIP/"):
+            raise ValueError("refer needs an endpoint PJSIP/…: REFER is SIP")
+        return self
 
 
 class RoutingRule(Section):
@@ -149,6 +158,9 @@ class RoutingRule(Section):
     "Supervisors rung or talked to over this rule at once; one more is refused."
     context: Literal["none", "user-to-user", "x-headers"] = "none"
     "What the supervisor's INVITE says about the call in headers: `User-to-User`, `X-WT-…`, or nothing. PJSIP only."
+
+    refer: bool = False
+    "Whether agents may ask for these destinations by SIP REFER."
 
     @field_validator("endpoint")
     @classmethod

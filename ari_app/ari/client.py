@@ -12,6 +12,7 @@
     channels.snoopChannelWithId  channelId* snoopId* app* spy whisper appArgs
     channels.hangup              channelId* reason_code reason
     channels.startMoh            channelId* mohClass
+    channels.transfer_progress   channelId* states*
     channels.setChannelVar       channelId* variable* value
     channels.getChannelVar       channelId* variable*
     channels.continueInDialplan  channelId* context extension priority label

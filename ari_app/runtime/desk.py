@@ -23,6 +23,7 @@ from ari_app.transfer import events as ev
 from ari_app.transfer import ids, machine
 from ari_app.transfer.model import Agent, Call, Entry, Outcome, State
 from ari_app.transfer.recovery import Seen, reconcile
+from ari_app.transfer.referral import DECLINED
 from ari_app.transfer.turn import Told
 
 log = structlog.get_logger(__name__)
@@ -70,6 +71,7 @@ class Desk:
         self.set_apart: set[str] = set()
         "Ids of ours that somebody beside the calls sees to: not to be swept."
         self.on_user_event: Listener = lambda name, variables, channel: None
+        self.on_referred: Callable[[str, str], None] = lambda channel, target: None
         self._ari, self._journal, self._briefer, self._clock = ari, journal, briefer, clock
         self._on_step = on_step
         self._where: dict[str, tuple[Runner, Role]] = {}
@@ -232,6 +234,12 @@ class Desk:
 
     def move_failed(self, channel: str, destination: str) -> None:
         self._tell_of(channel, ev.CallerStranded(f"the application {destination} is not there"))
+
+    def referred(self, channel: str, target: str) -> None:
+        self.on_referred(channel, target)
+
+    def decline_referral(self, channel: str) -> None:
+        self._spawn(self._ari.call("channels.transfer_progress", channelId=channel, states=DECLINED))
 
     def user_event(self, name: str, variables: Mapping[str, Any], channel: str | None) -> None:
         self.on_user_event(name, variables, channel)

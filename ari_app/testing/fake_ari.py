@@ -194,6 +194,9 @@ class FakeAri:
     def press(self, channel: str, digit: str) -> None:
         self.on_event(e.Pressed(channel, digit))
 
+    def refers(self, channel: str, target: str) -> None:
+        self.on_event(e.Referred(channel, target))
+
     def restarts(self) -> None:
         """Asterisk starts anew: nothing survives and nothing is told."""
         self.channels.clear()
@@ -299,6 +302,10 @@ class FakeAri:
         channel.name, channel.snoops_on = f"Snoop/{channelId}", channelId
         self.answers(snoopId)
         return Reply(Fate.OK, 200, self._about(channel))
+
+    def transfer_progress(self, *, channelId: str, states: str) -> Reply:
+        self._any(channelId)
+        return NO_CONTENT
 
     def answer(self, *, channelId: str) -> Reply:
         self._ours(channelId).state = "Up"
@@ -467,5 +474,6 @@ OPERATIONS: dict[str, Callable[..., Reply]] = {
     "channels.startSilence": FakeAri.start_silence,
     "channels.stopMoh": FakeAri.stop_moh,
     "channels.stopSilence": FakeAri.stop_silence,
+    "channels.transfer_progress": FakeAri.transfer_progress,
     "events.userEvent": FakeAri.user_event,
 }

@@ -163,6 +163,15 @@ class Introduce(Command):
 
 
 @dataclass(frozen=True)
+class TellReferrer(Command):
+    """NOTIFY to a leg that sent a REFER; it may be gone."""
+
+    channel_id: str
+    state: str
+    "As Asterisk spells it; see referral.py."
+
+
+@dataclass(frozen=True)
 class SendToFallback(Command):
     """The caller goes on in the dialplan. → CallerLeft, CallerStranded"""
 

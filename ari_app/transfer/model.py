@@ -152,6 +152,8 @@ class Agent:
     hangs_up_caller: bool = True
     "Whether the agent's hang-up while nothing else is going on ends the call; else it goes to the fallback."
     leg: LegState = LegState.RINGING
+    refers: bool = False
+    "Whether a REFER of its leg asks for a transfer."
 
 
 class OwnedKind(StrEnum):
@@ -219,6 +221,8 @@ class Request:
     "JSON text, returned untouched."
     introduces: bool = False
     "After the join the assistant says one line to both; the profile decides."
+    referrer: str | None = None
+    "The leg whose REFER asked, and which is told of the outcome by NOTIFY."
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,8 @@ class Rule:
     max_concurrent: int = 10
     context: str = "none"
     "What the INVITE says about the call."
+    refer: bool = False
+    "Whether a REFER may ask for its destinations."
 
 
 @dataclass(frozen=True)

@@ -62,8 +62,10 @@ starts = st.sampled_from(
         Playbook.waiting,
         lambda: Playbook.waiting("bot"),
         lambda: Playbook.dialing(route("2001"), route("2002")),
+        lambda: Playbook.dialing(route("2001"), referrer=AGENT),
         lambda: Playbook.briefing(route("2001"), route("2002")),
         Playbook.joining,
+        lambda: Playbook.joining(referrer=AGENT),
         lambda: Playbook.joining(introduces=True),
         Playbook.connected,
         Playbook.introducing,
@@ -115,6 +117,8 @@ def test_the_guarantees(start, events):
     assert len(rung) == len(set(rung)), "somebody was rung twice"
     introduced = [c.media_id for c in commands if isinstance(c, cmd.Introduce)]
     assert len(introduced) <= 1, "they were introduced twice"
+    ends = [c.state for c in commands if isinstance(c, cmd.TellReferrer) and c.state != "channel_progress"]
+    assert len(ends) <= 1, "one REFER was given two ends"
 
 
 WAITS_FOR_SOMEBODY = {State.CONNECTING, State.DIALING, State.BRIEFING, State.JOINING, State.RETURNING, State.LEAVING}
