@@ -13,13 +13,6 @@ from ari_app.testing.providers.openai import OpenAIServer
 from ari_app.testing.providers.server import Fault
 from tests.sipp.conftest import AGENT, CALLER, MUSIC
 
-LISTENS = """
-[briefing.scribe]
-stt = "deepgram"
-stt_options = {{ api_key = "k", base_url = "{ears}" }}
-vad = "none"
-"""
-
 
 @pytest_asyncio.fixture
 async def clouds():
@@ -31,12 +24,15 @@ async def talking(stage, clouds):
     """Caller and agent talk; the agent's settings ask for a transcript, and a model writes summaries."""
     ears, model = clouds
     environment = {
-        "WARM_TRANSFER_AGENTS__FRONT-DESK__TRANSCRIBE": "scribe",
+        "WARM_TRANSFER_AGENTS__FRONT-DESK__TRANSCRIBE": "hurried",
+        "WARM_TRANSFER_BRIEFING__HURRIED__STT": "deepgram",
+        "WARM_TRANSFER_BRIEFING__HURRIED__STT_OPTIONS__BASE_URL": ears.url,
+        "WARM_TRANSFER_BRIEFING__HURRIED__STT_OPTIONS__API_KEY": "k",
         "WARM_TRANSFER_BRIEFING__DEFAULT__LLM": "openai",
         "WARM_TRANSFER_BRIEFING__DEFAULT__LLM_OPTIONS__BASE_URL": model.url,
         "WARM_TRANSFER_BRIEFING__DEFAULT__LLM_OPTIONS__API_KEY": "k",
     }
-    await stage.set(more=LISTENS.format(ears=ears.url), environment=environment)
+    await stage.set(environment=environment)
     await stage.talking()
 
 
