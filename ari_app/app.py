@@ -8,7 +8,7 @@ import signal
 import socket
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import Any
@@ -25,17 +25,21 @@ from ari_app.briefing.providers.breaker import Breakers, Condition
 from ari_app.briefing.session import VoiceBriefer
 from ari_app.briefing.talk import beside
 from ari_app.config import AgentSettings, Settings
+from ari_app.errors import SettingsError
 from ari_app.http.api import build
 from ari_app.http.metrics import Metrics
 from ari_app.http.server import listen, serve
 from ari_app.http.webhooks import Receiver, Webhooks, opened
 from ari_app.journal import SqlJournal, check_url
+from ari_app.listening.overhearing import Overhearing, Wish
+from ari_app.listening.tap import Tap
 from ari_app.runtime.clock import SystemClock
 from ari_app.runtime.control import DeskControl
 from ari_app.runtime.desk import Desk, Policy
 from ari_app.runtime.intake import Intake, Rules
 from ari_app.runtime.ports import Ari, Reply
 from ari_app.runtime.publish import Publisher
+from ari_app.runtime.referring import Referring
 from ari_app.runtime.views import payload_of
 from ari_app.transfer.model import Agent, Call
 from ari_app.transfer.routing import Rule
@@ -84,6 +88,7 @@ async def running(settings: Settings) -> AsyncIterator[App]:
     check_url(settings.journal.url)
     engines = Engines(settings.briefing)
     engines.make()
+    wishes = wishes_of(settings, engines)
     receivers = [Receiver.of(name, webhook, os.environ) for name, webhook in settings.webhooks.items()]
     asterisk = settings.asterisk
     client = AriClient(asterisk.url, asterisk.username, asterisk.password.get_secret_value(), asterisk.app)
@@ -96,7 +101,7 @@ async def running(settings: Settings) -> AsyncIterator[App]:
         await engines.warm()
         await journal.purge(time.time() - settings.journal.keep_days * 86_400)
         await stack.enter_async_context(client)
-        async with _connected(settings, journal, client, listener, engines, webhooks) as app:
+        async with _connected(settings, journal, client, listener, engines, webhooks, wishes) as app:
             yield app
 
 
@@ -108,27 +113,28 @@ async def _connected(
     listener: socket.socket,
     engines: Engines,
     webhooks: Webhooks,
+    wishes: Mapping[str, Wish],
 ) -> AsyncIterator[App]:
     clock, metrics = SystemClock(), Metrics()
     ari = CountedAri(client, metrics, settings.asterisk.request_timeout)
     metrics.webhooks(webhooks.counts)
     publisher = Publisher(ari, metrics.phase, webhooks.publish)
-    briefer = VoiceBriefer(
-        ari,
-        settings.asterisk.url.replace("http", "ws", 1),
-        engines,
-        app=settings.asterisk.app,
-    )
+    media = settings.asterisk.url.replace("http", "ws", 1)
+    briefer = VoiceBriefer(ari, media, engines, app=settings.asterisk.app)
     desk = Desk(
         policy_of(settings),
         ari=ari,
         journal=journal,
         briefer=briefer,
         clock=clock,
-        on_step=partial(_publish_step, publisher),
+        on_step=lambda call, told: _take_step(publisher, overhearing, call, told),
     )
-    intake = Intake(rules_of(settings), desk, publisher, clock)
+    tap = partial(Tap, ari, base_url=media, app=settings.asterisk.app)
+    overhearing = Overhearing(wishes, desk, speech=engines.hearing, tap=tap)
+    rules = rules_of(settings)
+    intake = Intake(rules, desk, publisher, clock)
     desk.on_user_event = intake.on_user_event
+    desk.on_referred = Referring(rules.routing, desk, intake).on_referred
     link = AriLink(
         client,
         on_event=Translator(desk).deliver,
@@ -144,6 +150,7 @@ async def _connected(
     async with beside(
         serve(http, settings.http.host, settings.http.port, listener=listener),
         publisher.run(),
+        overhearing.run(),
         webhooks.run(),
         desk.run(),
         link.run(),
@@ -190,7 +197,8 @@ async def _gauge(desk: Desk, metrics: Metrics, breakers: Breakers) -> None:
         await asyncio.sleep(1.0)
 
 
-def _publish_step(publisher: Publisher, call: Call, told: tuple[Told, ...]) -> None:
+def _take_step(publisher: Publisher, overhearing: Overhearing, call: Call, told: tuple[Told, ...]) -> None:
+    overhearing.on_step(call)
     for phase in told:
         publisher.publish(payload_of(phase), reply_to=phase.reply_to)
 
@@ -229,9 +237,25 @@ def _agent_maker(name: str, agent: AgentSettings) -> Callable[[str], Agent]:
             channel_id=channel_id,
             ring_timeout=agent.ring_timeout,
             hangs_up_caller=agent.on_hangup == "hangup",
+            refers=agent.refer,
         )
 
     return make
+
+
+def wishes_of(settings: Settings, engines: Engines) -> dict[str, Wish]:
+    """Whom the app transcribes. Raises SettingsError for a profile that understands no free speech."""
+    wishes = {}
+    for name, agent in settings.agents.items():
+        if agent.transcribe is None:
+            continue
+        if engines.hearing(agent.transcribe).stt is None:
+            raise SettingsError(
+                f"agents.{name}.transcribe: [briefing.{agent.transcribe}] understands decisions at most;"
+                " name a profile whose stt is deepgram, openai or your own"
+            )
+        wishes[name] = Wish(agent.transcribe, 60 * agent.transcribe_minutes, settings.limits.transcript_bytes)
+    return wishes
 
 
 def rules_of(settings: Settings) -> Rules:
@@ -246,6 +270,7 @@ def rules_of(settings: Settings) -> Rules:
                 max_concurrent=rule.max_concurrent,
                 context=rule.context,
                 connected_line=rule.connected_line,
+                refer=rule.refer,
             )
             for name, rule in settings.routing_rules.items()
         },

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 VERSION_WANTED = (22, 10, 1)
 "The first with the fixes of July 2026: read-only users kept out of REST over WebSocket, `live_dangerously` obeyed."
 VERSION_NEEDED = (22, 9, 0)
+VERSION_REFERS = (22, 11, 0)
+"The first that survives a REFER with `Refer-Sub: false` (asterisk/asterisk#2021)."
 MODULES = (
     *("app_stasis", "bridge_simple", "chan_pjsip", "chan_websocket", "codec_resample", "func_timeout"),
     *("res_ari_applications", "res_ari_bridges", "res_ari_channels", "res_ari_endpoints", "res_ari_events"),
@@ -75,6 +77,7 @@ async def check(settings: Settings) -> list[Finding]:
     running = await _is_running(settings)
     findings = [ok("settings", "readable"), *_policy(settings)]
     findings += [*[finding async for finding in _engines(settings, os.environ)], *_speech(settings)]
+    findings += _transcribing(settings, os.environ)
     findings += [await _journal(settings), _listen(settings, running)]
     async for finding in _asterisk(settings, running):
         findings.append(finding)
@@ -168,6 +171,26 @@ def _reference(key: str, name: str) -> Finding:
     return ok(key, f"{name} can be imported")
 
 
+def _transcribing(settings: Settings, environ: Mapping[str, str]) -> Iterator[Finding]:
+    for name, agent in settings.agents.items():
+        if agent.transcribe is not None:
+            yield _transcribes(f"agent {name} transcribe", agent.transcribe, settings.briefing, environ)
+
+
+def _transcribes(
+    subject: str, name: str, profiles: Mapping[str, BriefingProfile], environ: Mapping[str, str]
+) -> Finding:
+    """Who would listen: the profile's own recogniser, or that of its fallback."""
+    from ari_app.briefing.choosing import choose
+
+    listens = [choose(profiles[each], "stt", environ) for each in (name, profiles[name].fallback) if each]
+    able = next((choice for choice in listens if not choice.is_embedded), None)
+    if able is None:
+        mend = f"let briefing.{name}.stt name a cloud recogniser or your own, or leave transcribe out"
+        return fail(subject, f"{listens[0].name} ({listens[0].why}) understands decisions at most", mend)
+    return ok(subject, f"{able.name} listens to caller and agent: tell them, where the law asks for it")
+
+
 # This machine
 
 
@@ -245,7 +268,10 @@ async def _asterisk(settings: Settings, running: bool) -> AsyncIterator[Finding]
         except AriError as error:
             yield _unreachable(settings, str(error))
             return
-        yield _version(await client.call("asterisk.getInfo", only="system"))
+        version = await client.call("asterisk.getInfo", only="system")
+        yield _version(version)
+        for finding in _referring(settings, version):
+            yield finding
         for finding in _modules(await client.call("asterisk.listModules")):
             yield finding
         yield _application(asterisk.app, await client.call("applications.get", applicationName=asterisk.app), running)
@@ -273,6 +299,20 @@ def _version(reply: Any) -> Finding:
     if number < VERSION_WANTED:
         return warn("asterisk version", text, "22.10.1 fixes ARI security advisories: upgrade")
     return ok("asterisk version", text)
+
+
+def _referring(settings: Settings, reply: Any) -> Iterator[Finding]:
+    """Agents that ask by REFER; before 22.11.0 one header of theirs ends Asterisk, and with it every call."""
+    number = version_of((reply.body or {}).get("system", {}).get("version", "") if reply.ok else "")
+    for name in [name for name, agent in settings.agents.items() if agent.refer]:
+        subject = f"agent {name} refer"
+        if not any(rule.refer for rule in settings.routing_rules.values()):
+            yield warn(subject, "no routing rule may be asked by REFER: every one is declined", "set refer on a rule")
+        if number is None or number < VERSION_REFERS:
+            mend = "upgrade to 22.11, or set it for agents only that are known not to send this header"
+            yield warn(subject, "this Asterisk crashes on a REFER with Refer-Sub: false", mend)
+        else:
+            yield ok(subject, "a REFER of this agent asks for a transfer")
 
 
 def version_of(text: str) -> tuple[int, int, int] | None:

@@ -127,6 +127,20 @@ class AgentSettings(Section):
     "Seconds the agent is rung before the caller goes to the fallback."
     on_hangup: Literal["hangup", "fallback"] = "hangup"
     "What happens to the caller when the agent hangs up and no transfer is going on."
+    transcribe: Name | None = None
+    """Profile whose speech to text listens to caller and agent while they talk, for an agent that sends no transcript
+    itself (docs/how-to/transcribe-for-your-agent.md); pocketsphinx can't. Nobody is heard when it is missing."""
+    transcribe_minutes: Annotated[float, Field(gt=0, le=1_440)] = 60.0
+    "Minutes of talk transcribed in one call."
+    refer: bool = False
+    """Whether a SIP REFER of this agent asks for a transfer (docs/how-to/sip-only-agents.md). Asterisk before 22.11
+    crashes when such a REFER carries `Refer-Sub: false`: only for agents that don't."""
+
+    @model_validator(mode="after")
+    def _refers_over_sip(self) -> AgentSettings:
+        if self.refer and not self.endpoint.upper().startswith("PJSIP/"):
+            raise ValueError("refer needs an endpoint PJSIP/…: REFER is SIP")
+        return self
 
 
 class RoutingRule(Section):
@@ -147,6 +161,9 @@ class RoutingRule(Section):
     connected_line: bool = False
     """Once joined, the supervisor's phone shows the caller's number and name, unless the caller withholds them: one
     UPDATE with P-Asserted-Identity. PJSIP only."""
+
+    refer: bool = False
+    "Whether agents may ask for these destinations by SIP REFER."
 
     @field_validator("endpoint")
     @classmethod
@@ -371,6 +388,13 @@ class Settings(BaseSettings):
                 raise ValueError(
                     f"briefing.{name}.fallback: name another [briefing.{profile.fallback}] of the settings"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _transcribing_profiles_are_known(self) -> Settings:
+        for name, agent in self.agents.items():
+            if agent.transcribe is not None and agent.transcribe not in self.briefing:
+                raise ValueError(f"agents.{name}.transcribe: no [briefing.{agent.transcribe}] in the settings; add it")
         return self
 
     @classmethod

@@ -9,8 +9,10 @@
                                  body={"variables": {"NAME": {"value": "text", "report_events": True}}}
     channels.answer, .ring, .ringStop, .stopMoh, .startSilence, .stopSilence, .get      channelId*
     channels.list                none
+    channels.snoopChannelWithId  channelId* snoopId* app* spy whisper appArgs
     channels.hangup              channelId* reason_code reason
     channels.startMoh            channelId* mohClass
+    channels.transfer_progress   channelId* states*
     channels.setChannelVar       channelId* variable* value
     channels.getChannelVar       channelId* variable*
     channels.continueInDialplan  channelId* context extension priority label

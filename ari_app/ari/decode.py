@@ -104,6 +104,15 @@ class UserEvent(AriEvent):
 
 
 @dataclass(frozen=True)
+class Referred(AriEvent):
+    """REFER of a leg under PJSIP_TRANSFER_HANDLING()=ari-only: Asterisk has moved nobody."""
+
+    channel: str
+    target: str = ""
+    "User part of the Refer-To; empty for an attended transfer, which names a dialog."
+
+
+@dataclass(frozen=True)
 class MoveFailed(AriEvent):
     """`channels.move` was answered 204, but the destination is not there: the channel stays."""
 
@@ -232,6 +241,14 @@ def _user_event(event: Json) -> UserEvent:
     return UserEvent(_text(event, "eventname"), variables, source)
 
 
+def _referred(event: Json) -> Referred | None:
+    # what we tell of its progress comes back as the same event, with the state we have told
+    if event.get("state"):
+        return None
+    wanted = _object(_object(event, "refer_to"), "requested_destination")
+    return Referred(_channel(_object(event, "referred_by"), "source_channel"), str(wanted.get("destination") or ""))
+
+
 READERS: dict[str, Callable[[Json], AriEvent | None]] = {
     "StasisStart": _entered,
     "StasisEnd": lambda e: LeftApp(_channel(e)),
@@ -243,6 +260,7 @@ READERS: dict[str, Callable[[Json], AriEvent | None]] = {
     "ChannelEnteredBridge": lambda e: EnteredBridge(_bridge(e), _channel(e)),
     "ChannelLeftBridge": lambda e: LeftBridge(_bridge(e), _channel(e)),
     "BridgeDestroyed": lambda e: BridgeGone(_bridge(e)),
+    "ChannelTransfer": _referred,
     "ChannelUserevent": _user_event,
     "ApplicationMoveFailed": lambda e: MoveFailed(_channel(e), _text(e, "destination")),
     "ApplicationReplaced": lambda e: Replaced(),

@@ -41,6 +41,8 @@ class Translator:
                 desk.bridge_gone(bridge)
             case ari.MoveFailed(channel=channel, destination=destination):
                 desk.move_failed(channel, destination)
+            case ari.Referred(channel=channel, target=target):
+                desk.referred(channel, target)
             case ari.UserEvent(name=name, variables=variables, channel=source):
                 desk.user_event(name, variables, source)
             case ari.Malformed(type=kind, reason=reason):

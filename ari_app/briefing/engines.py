@@ -117,6 +117,12 @@ class Engines:
             speech = _piped(speech, factory(), self._rungs[name])
         return replace(speech, summary_llm=loan.summary_llm) if loan.summary_llm else speech
 
+    def hearing(self, name: str) -> Speech:
+        """A profile's ears for a talk that is no briefing, new ones each time. Engines that know decisions only are
+        left out, and so is the profile's factory, which is for transfers."""
+        ears = tuple(each for each in self._rungs[name].stt if getattr(each, "hears_everything", True))
+        return replace(self._shared[name], stt=_ladder(EarsLadder, ears))
+
     def lend(self, request_id: str, loan: Loan) -> None:
         """For the request of this id, which must come next."""
         self._loans[request_id] = loan

@@ -23,6 +23,7 @@ from ari_app.transfer import events as ev
 from ari_app.transfer import ids, machine
 from ari_app.transfer.model import Agent, Call, Entry, Outcome, State
 from ari_app.transfer.recovery import Seen, reconcile
+from ari_app.transfer.referral import DECLINED
 from ari_app.transfer.turn import Told
 
 log = structlog.get_logger(__name__)
@@ -67,7 +68,10 @@ class Desk:
         self.draining = False
         self.live: dict[str, Runner] = {}
         "Call id → its runner."
+        self.set_apart: set[str] = set()
+        "Ids of ours that somebody beside the calls sees to: not to be swept."
         self.on_user_event: Listener = lambda name, variables, channel: None
+        self.on_referred: Callable[[str, str], None] = lambda channel, target: None
         self._ari, self._journal, self._briefer, self._clock = ari, journal, briefer, clock
         self._on_step = on_step
         self._where: dict[str, tuple[Runner, Role]] = {}
@@ -170,6 +174,11 @@ class Desk:
         runner, role = self._where.get(reference, (None, Role.OTHER))
         return runner if role in (Role.CALLER, Role.AGENT) else None
 
+    def overheard(self, call_id: str, event: ev.Event) -> None:
+        """From whoever listens in on this call; it may have ended meanwhile."""
+        if runner := self.live.get(call_id):
+            runner.tell(event)
+
     # What Asterisk says
 
     def channel_entered(self, channel: str, args: Sequence[str], number: str, name: str, *, answered: bool) -> None:
@@ -179,7 +188,7 @@ class Desk:
         elif runner and role is Role.SUPERVISOR:
             runner.tell(ev.SupervisorAnswered(channel))
         elif channel.startswith(ids.PREFIX):
-            if runner is None:
+            if runner is None and channel not in self.set_apart:
                 self._spawn(self._sweep_channel(channel))
         else:
             self._arrive(channel, args, number, name, answered=answered)
@@ -225,6 +234,12 @@ class Desk:
 
     def move_failed(self, channel: str, destination: str) -> None:
         self._tell_of(channel, ev.CallerStranded(f"the application {destination} is not there"))
+
+    def referred(self, channel: str, target: str) -> None:
+        self.on_referred(channel, target)
+
+    def decline_referral(self, channel: str) -> None:
+        self._spawn(self._ari.call("channels.transfer_progress", channelId=channel, states=DECLINED))
 
     def user_event(self, name: str, variables: Mapping[str, Any], channel: str | None) -> None:
         self.on_user_event(name, variables, channel)
@@ -298,7 +313,7 @@ class Desk:
     def _sweep(self, seen: Seen) -> None:
         """What carries our prefix in our application and belongs to no call is left over from another life."""
         for id in sorted(seen.ours):
-            if id in self._where:
+            if id in self._where or id in self.set_apart:
                 continue
             if id in seen.bridges and id.startswith(ids.PREFIX):
                 self._spawn(self._sweep_bridge(id))

@@ -21,6 +21,9 @@ from ari_app.transfer.model import Call, OwnedKind, Route
 
 log = structlog.get_logger(__name__)
 
+REFER_HANDLING = "PJSIP_TRANSFER_HANDLING()"
+"""Channel variable. With `ari-only` a REFER moves nobody in Asterisk; it becomes an event, and the app tells how it
+went on."""
 LEAVING = (400, 422)
 "Asterisk 22 on adding a channel that is gone, or no longer ours: its own end is told by an event."
 RELEASE_PAUSES = (0.1, 0.3, 1.0, 2.0)
@@ -175,10 +178,21 @@ class Effects:
             app=self._app,
             callerId=do.caller_id,
             timeout=int(do.agent.ring_timeout) + 5,
-            body={"variables": {"WT_APP": self._app, "WT_CALL_ID": do.call_id, **_headers(do.agent.endpoint, headers)}},
+            body={
+                "variables": {
+                    **({REFER_HANDLING: "ari-only"} if do.agent.refers else {}),
+                    "WT_APP": self._app,
+                    "WT_CALL_ID": do.call_id,
+                    **_headers(do.agent.endpoint, headers),
+                }
+            },
         )
         if not reply.ok:
             self._tell(ev.AgentFailed(_why("ring the agent", reply)))
+
+    @_do.register
+    async def _(self, do: cmd.TellReferrer) -> None:
+        await self._ari.call("channels.transfer_progress", channelId=do.channel_id, states=do.state)
 
     @_do.register
     async def _(self, do: cmd.ConnectAgent) -> None:

@@ -19,6 +19,7 @@ from ari_app.runtime.desk import Desk
 from ari_app.runtime.ports import Clock, Publisher
 from ari_app.runtime.runner import Runner
 from ari_app.transfer import events as ev
+from ari_app.transfer.conversation import of_agent
 from ari_app.transfer.model import Call, Outcome, Request, Route, State, Turn
 from ari_app.transfer.routing import NotAllowed, Rule, Wanted, route
 from ari_app.wire import (
@@ -123,7 +124,7 @@ class Intake:
         request = self._request(asked)
         self._check_room(runner.call, request)
         turns = tuple(message.turn() for message in asked.chat_history)
-        self._check_size(runner.call.conversation, turns)
+        self._check_size(of_agent(runner.call), turns)
         return ev.TransferRequested(transfer_id, request, turns), None
 
     def _request(self, asked: WarmTransferRequest) -> Request:
@@ -190,7 +191,7 @@ class Intake:
         """Raises RequestRefused."""
         asked = parse(WarmTransferTranscript, variables)
         turns = tuple(message.turn() for message in asked.turns)
-        self._check_size(() if asked.replace else runner.call.conversation, turns)
+        self._check_size(() if asked.replace else of_agent(runner.call), turns)
         return ev.TranscriptAdded(turns, asked.replace)
 
 

@@ -180,6 +180,20 @@ class Call:
         else:
             await self.reject(480)
 
+    async def refer(self, to: str, subject: str = "please") -> int:
+        """A blind REFER within the call, which goes on. Returns the code of the response; for a call that came in."""
+        await self._do("refer", "referred", **{"Refer-To": f"<{to}>", "Subject": subject})
+        return [report.message.status or 0 for report in self.reports if report.event == "referred"][-1]
+
+    @property
+    def progress(self) -> list[str]:
+        """What NOTIFYs have told of the REFER, e.g. `SIP/2.0 180 Ringing`."""
+        told: dict[str, str] = {}
+        for message in self.phone.messages:
+            if message.call_id == self.call_id and not message.sent and message.first_line.startswith("NOTIFY"):
+                told.setdefault(message.headers["cseq"], message.body.strip().partition("\n")[0])
+        return list(told.values())
+
     async def press(self, digit: str, duration: float = 0.12) -> float:
         """Holds a key down in real time. Returns the moment its end left."""
         return await self.rtp.press(digit, duration)

@@ -53,6 +53,8 @@ class Channel:
     "The class of the music on the channel; it stays when the channel enters a bridge, and garbles what is said there."
     silence: bool = False
     ringback: bool = False
+    snoops_on: str | None = None
+    "The channel it listens to, and ends with."
     went_to: tuple[str, str] | None = None
     "Context and extension it was continued in."
 
@@ -192,6 +194,9 @@ class FakeAri:
     def press(self, channel: str, digit: str) -> None:
         self.on_event(e.Pressed(channel, digit))
 
+    def refers(self, channel: str, target: str) -> None:
+        self.on_event(e.Referred(channel, target))
+
     def restarts(self) -> None:
         """Asterisk starts anew: nothing survives and nothing is told."""
         self.channels.clear()
@@ -229,6 +234,8 @@ class FakeAri:
         del self.channels[channel]
         if told:
             self.on_event(e.Destroyed(channel, cause, sip_code))
+        for snoop in [each.id for each in self.channels.values() if each.snoops_on == channel]:
+            self._remove(snoop, cause)
 
     def _any(self, channel: str) -> Channel:
         if channel not in self.channels:
@@ -288,6 +295,17 @@ class FakeAri:
             "MEDIA_WEBSOCKET_OPTIMAL_FRAME_SIZE": "640",
         }
         return Reply(Fate.OK, 200, self._about(channel) | {"channelvars": channel.variables})
+
+    def snoop(self, *, channelId: str, snoopId: str, app: str, spy: str = "", whisper: str = "") -> Reply:
+        self._ours(channelId)
+        channel = self._new(snoopId, app)
+        channel.name, channel.snoops_on = f"Snoop/{channelId}", channelId
+        self.answers(snoopId)
+        return Reply(Fate.OK, 200, self._about(channel))
+
+    def transfer_progress(self, *, channelId: str, states: str) -> Reply:
+        self._any(channelId)
+        return NO_CONTENT
 
     def answer(self, *, channelId: str) -> Reply:
         self._ours(channelId).state = "Up"
@@ -451,9 +469,11 @@ OPERATIONS: dict[str, Callable[..., Reply]] = {
     "channels.ring": FakeAri.ring,
     "channels.ringStop": FakeAri.ring_stop,
     "channels.setChannelVar": FakeAri.set_variable,
+    "channels.snoopChannelWithId": FakeAri.snoop,
     "channels.startMoh": FakeAri.start_moh,
     "channels.startSilence": FakeAri.start_silence,
     "channels.stopMoh": FakeAri.stop_moh,
     "channels.stopSilence": FakeAri.stop_silence,
+    "channels.transfer_progress": FakeAri.transfer_progress,
     "events.userEvent": FakeAri.user_event,
 }

@@ -230,6 +230,7 @@ class Phone:
     answer = _current(Call.answer)
     reject = _current(Call.reject)
     hang_up = _current(Call.hang_up)
+    refer = _current(Call.refer)
     press = _current(Call.press)
     play = _current(Call.play)
 

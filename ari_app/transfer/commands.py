@@ -175,6 +175,15 @@ class ShowCaller(Command):
 
 
 @dataclass(frozen=True)
+class TellReferrer(Command):
+    """NOTIFY to a leg that sent a REFER; it may be gone."""
+
+    channel_id: str
+    state: str
+    "As Asterisk spells it; see referral.py."
+
+
+@dataclass(frozen=True)
 class SendToFallback(Command):
     """The caller goes on in the dialplan. → CallerLeft, CallerStranded"""
 

@@ -96,6 +96,10 @@ class AgentLeft(Event):
 class TranscriptAdded(Event):
     turns: tuple[Turn, ...]
     replace: bool = False
+    overheard: bool = False
+    "Understood by the app, in the place of an agent that sends nothing."
+    at_most: int = 0
+    "With `overheard`: bytes of conversation kept; the oldest go first."
 
 
 @dataclass(frozen=True)

@@ -26,5 +26,11 @@ def supervisor_leg(transfer_id: str, attempt: int) -> str:
     return f"{PREFIX}{transfer_id}-supervisor-{attempt}"
 
 
+def overheard(call_id: str, side: str, time: str) -> str:
+    """What listens to one side of the talk, before `-snoop`, `-media` and `-room`; `time` tells one time of listening
+    from another: what an earlier life of the app left is being swept meanwhile."""
+    return f"{PREFIX}{call_id}-overheard-{side}-{time}"
+
+
 def media(transfer_id: str, count: int) -> str:
     return f"{PREFIX}{transfer_id}-media-{count}"

@@ -152,6 +152,8 @@ class Agent:
     hangs_up_caller: bool = True
     "Whether the agent's hang-up while nothing else is going on ends the call; else it goes to the fallback."
     leg: LegState = LegState.RINGING
+    refers: bool = False
+    "Whether a REFER of its leg asks for a transfer."
 
 
 class OwnedKind(StrEnum):
@@ -223,6 +225,8 @@ class Request:
     "JSON text, returned untouched."
     introduces: bool = False
     "After the join the assistant says one line to both; the profile decides."
+    referrer: str | None = None
+    "The leg whose REFER asked, and which is told of the outcome by NOTIFY."
 
     @property
     def rings_all(self) -> bool:
@@ -368,6 +372,8 @@ class Call:
     answered: bool = False
     caller_here: bool = True
     conversation: tuple[Turn, ...] = ()
+    told_by: str = ""
+    "Who the conversation is from: `agent`, or `app` when it was overheard; see conversation.py."
     requests: tuple[tuple[str, str], ...] = ()
     "(request_id, transfer_id) of every request that was accepted."
     transfer: Transfer | None = None

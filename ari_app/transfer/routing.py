@@ -35,6 +35,8 @@ class Rule:
     "What the INVITE says about the call."
     connected_line: bool = False
     "After the join the supervisor's phone shows the caller."
+    refer: bool = False
+    "Whether a REFER may ask for its destinations."
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from typing import Any
 from ari_app.transfer import ids
 from ari_app.transfer.commands import Command, Release
 from ari_app.transfer.model import Attempt, Call, Outcome, Owned, OwnedKind, Phase, Request, State, Transfer
+from ari_app.transfer.referral import news
 from ari_app.transfer.result import refusal
 
 
@@ -112,6 +113,7 @@ class Turn:
                 reply_to=transfer.request.reply_to,
             )
         )
+        self.do(*news(transfer, phase))
 
     def tell_refusal(self, transfer_id: str, request: Request, reason: str) -> None:
         """The one phase of a request that begins no transfer."""

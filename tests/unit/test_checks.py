@@ -155,6 +155,28 @@ async def test_the_version_counts(asterisk: type[FakeAri], settings: Settings, t
     assert of(await checks.check(settings), "asterisk version").level == level
 
 
+@pytest.mark.parametrize(
+    ("text", "rule_refers", "told"),
+    [
+        ("22.10.1+dfsg", True, ["warn: this Asterisk crashes"]),
+        ("22.11.0", True, ["ok: a REFER of this agent asks"]),
+        ("22.11.0", False, ["warn: no routing rule", "ok: a REFER of this agent asks"]),
+        ("GIT-master", True, ["warn: this Asterisk crashes"]),
+    ],
+)
+def test_an_agent_that_refers(text: str, rule_refers: bool, told: list[str]) -> None:
+    rule = {"endpoint": "PJSIP/{to}@trunk", "refer": rule_refers}
+    agents = {"ai": {"endpoint": "PJSIP/ai", "refer": True}, "other": {"endpoint": "PJSIP/other"}}
+    settings = Settings(agents=agents, routing_rules={"rr": rule})  # type: ignore[arg-type]
+    found = [f"{each.level}: {each.detail}" for each in checks._referring(settings, version(text))]
+    assert [line[: len(begins)] for line, begins in zip(found, told, strict=True)] == told
+
+
+def test_an_agent_that_is_not_reached_by_sip_can_not_refer() -> None:
+    with pytest.raises(ValueError, match="refer needs an endpoint PJSIP"):
+        Settings(agents={"ai": {"endpoint": "Local/ai@agents", "refer": True}})  # type: ignore[dict-item]
+
+
 async def test_missing_modules_are_named(asterisk: type[FakeAri], settings: Settings) -> None:
     listed = asterisk.answers["asterisk.listModules"].body
     listed[:] = [module for module in listed if module["name"] != "chan_websocket.so"]

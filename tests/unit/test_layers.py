@@ -16,6 +16,7 @@ ALLOWED = {
     "ari": {"ari", "runtime", "transfer", "errors"},
     "media": {"media", "runtime", "transfer", "errors"},
     "briefing": {"briefing", "media", "runtime", "transfer", "errors", "config"},
+    "listening": {"listening", "briefing", "media", "runtime", "transfer", "errors"},
     "agents": {"agents", "briefing", "runtime", "transfer", "errors", "wire"},
     "http": {"http", "runtime", "transfer", "errors", "config", "wire"},
 }

@@ -18,10 +18,13 @@ from typing import Any
 
 from aiohttp import WSMsgType, web
 
+from ari_app.media.audio import tone_share
 from ari_app.testing.providers.server import Fault, Handler, Line, LocalProvider
 
 REPORT_EVERY = 0.25
 "Seconds of audio."
+DOMINANT = 0.5
+"Of a message's energy: who speaks in it."
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,8 @@ class Utterance:
     "Seconds the cloud thinks about it."
     waits_to_be_asked: bool
     "Nova alone: final only after Finalize."
+    over: float | None
+    "Hz: heard only by a recognition in whose ears this tone is."
 
 
 class DeepgramServer(LocalProvider):
@@ -42,13 +47,28 @@ class DeepgramServer(LocalProvider):
         "Types of the control messages that came, in order: KeepAlive, Finalize, CloseStream …"
         self.audio = bytearray()
         "All audio that came, over all connections."
+        self.recognitions: list[bytearray] = []
+        "The same audio by recognition, in the order they were opened."
         self._script: list[Utterance] = []
         self._calls: set[_Call] = set()
 
-    def hears(self, text: str, *, at: float = 0.0, delay: float = 0.0, waits_to_be_asked: bool = False) -> None:
-        """Each utterance is heard once, whichever connection brings the audio."""
-        self._script.append(Utterance(at, text, delay, waits_to_be_asked))
+    def hears(
+        self,
+        text: str,
+        *,
+        at: float = 0.0,
+        delay: float = 0.0,
+        waits_to_be_asked: bool = False,
+        over: float | None = None,
+    ) -> None:
+        """Each utterance is heard once, whichever connection brings the audio; with `over`, one that brings a tone."""
+        self._script.append(Utterance(at, text, delay, waits_to_be_asked, over))
         self._script.sort(key=lambda utterance: utterance.at)
+
+    @property
+    def unheard(self) -> list[str]:
+        """What the script still has."""
+        return [utterance.text for utterance in self._script]
 
     async def hang_up(self) -> None:
         """Ends every recognition that is open, politely."""
@@ -83,9 +103,15 @@ class DeepgramServer(LocalProvider):
             self._calls.discard(call)
         return line.socket
 
-    def due(self, seconds: float) -> Utterance | None:
-        """The next utterance, taken from the script."""
-        return self._script.pop(0) if self._script and self._script[0].at <= seconds else None
+    def due(self, seconds: float, pcm: bytes, rate: int) -> Utterance | None:
+        """The next utterance for who hears this, taken from the script."""
+        for utterance in self._script:
+            if utterance.at > seconds:
+                return None
+            if utterance.over is None or tone_share(pcm, utterance.over, rate) > DOMINANT:
+                self._script.remove(utterance)
+                return utterance
+        return None
 
 
 class _Call:
@@ -95,6 +121,8 @@ class _Call:
         self.line = line
         self._cloud = cloud
         self._rate = rate
+        self._audio = bytearray()
+        cloud.recognitions.append(self._audio)
         self._fed = 0
         self._reported = 0.0
         self._sequence = 0
@@ -124,7 +152,8 @@ class _Call:
     async def _hear(self, pcm: bytes) -> None:
         self._fed += len(pcm)
         self._cloud.audio += pcm
-        while utterance := self._cloud.due(self._seconds):
+        self._audio += pcm
+        while utterance := self._cloud.due(self._seconds, pcm, self._rate):
             await asyncio.sleep(utterance.delay)
             await self.utter(utterance)
             self._turn += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ari_app.transfer import conversation
 from ari_app.transfer import events as ev
 from ari_app.transfer.actions import failing, moves
 from ari_app.transfer.commands import HoldCaller, PrepareBriefing
@@ -10,8 +11,10 @@ from ari_app.transfer.turn import Turn
 
 
 def add_turns(turn: Turn, event: ev.TranscriptAdded) -> None:
-    kept = () if event.replace else turn.call.conversation
-    turn.set(conversation=(*kept, *event.turns))
+    if event.overheard:
+        turn.set(**conversation.overheard(turn.call, event.turns, event.at_most))
+    else:
+        turn.set(**conversation.sent(turn.call, event.turns, replace=event.replace))
 
 
 def begin(turn: Turn, event: ev.TransferRequested) -> None:
@@ -26,7 +29,7 @@ def begin(turn: Turn, event: ev.TransferRequested) -> None:
         started_at=turn.now,
         join_deadline=turn.now + request.supervisor_join_timeout,
     )
-    turn.set(transfer=transfer, conversation=(*call.conversation, *event.turns))
+    turn.set(transfer=transfer, **conversation.sent(call, event.turns))
     if request.request_id:
         turn.set(requests=(*call.requests, (request.request_id, event.transfer_id)))
     turn.tell(Phase.STARTED, reason=request.reason)

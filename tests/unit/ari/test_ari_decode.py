@@ -22,6 +22,7 @@ from ari_app.ari.decode import (
     Malformed,
     MoveFailed,
     Pressed,
+    Referred,
     Replaced,
     Ringing,
     UserEvent,
@@ -45,6 +46,11 @@ def channel(id: str = "c1", state: str = "Up", **more: Any) -> dict[str, Any]:
 
 
 BRIDGE = {"id": "b1", "technology": "simple_bridge", "bridge_type": "mixing", "channels": ["c1"]}
+REFER = {
+    "type": "ChannelTransfer",
+    "refer_to": {"requested_destination": {"destination": "2001"}},
+    "referred_by": {"source_channel": channel(), "connected_channel": channel("c0"), "bridge": BRIDGE},
+}
 EVENTS: list[tuple[dict[str, Any], AriEvent | None]] = [
     (
         {"type": "StasisStart", "args": ["agent=a", "x"], "channel": channel(channelvars={"WT": "1"})},
@@ -89,6 +95,9 @@ EVENTS: list[tuple[dict[str, Any], AriEvent | None]] = [
         {"type": "ApplicationMoveFailed", "args": [], "destination": "agent", "channel": channel()},
         MoveFailed("c1", "agent"),
     ),
+    (REFER, Referred("c1", "2001")),
+    (REFER | {"state": "channel_progress"}, None),
+    (REFER | {"refer_to": {"requested_destination": {"protocol_id": "a@b"}}}, Referred("c1")),
     ({"type": "ApplicationReplaced", "application": "wt"}, Replaced()),
     ({"type": "ChannelVarset", "variable": "A", "value": "1"}, None),
     ({"type": "SomethingOfAsterisk25", "channel": 7}, None),

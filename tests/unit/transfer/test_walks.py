@@ -9,7 +9,7 @@ from ari_app.testing.playbook import AGENT, CALLER, SUPERVISOR, TALK, Playbook, 
 from ari_app.transfer import commands as cmd
 from ari_app.transfer import events as ev
 from ari_app.transfer import ids, machine
-from ari_app.transfer.model import Outcome, Phase, State
+from ari_app.transfer.model import Outcome, Phase, State, Turn
 from ari_app.transfer.table import TABLE
 
 SUPERVISORS = [ids.supervisor_leg("tr_1", n) for n in (1, 2, 3)]
@@ -30,6 +30,8 @@ anything = st.one_of(
     st.builds(ev.AgentLeft, st.just(AGENT)),
     st.just(ev.AgentFailed("x")),
     st.just(ev.TranscriptAdded(())),
+    st.just(ev.TranscriptAdded((Turn("user", "sent"),))),
+    st.just(ev.TranscriptAdded((Turn("user", "overheard"),), overheard=True, at_most=20)),
     st.just(requested(route("2001"), route("2002"))),
     st.just(requested(*THREE, strategy="ring_all")),
     st.just(requested(*THREE, mode="blind")),
@@ -65,6 +67,7 @@ starts = st.sampled_from(
         Playbook.waiting,
         lambda: Playbook.waiting("bot"),
         lambda: Playbook.dialing(route("2001"), route("2002")),
+        lambda: Playbook.dialing(route("2001"), referrer=AGENT),
         lambda: Playbook.briefing(route("2001"), route("2002")),
         lambda: Playbook.dialing(*THREE, strategy="ring_all"),
         lambda: Playbook.briefing(*THREE, strategy="ring_all"),
@@ -72,6 +75,7 @@ starts = st.sampled_from(
         lambda: Playbook.talking().been_through(requested(*THREE, mode="blind")),
         lambda: Playbook.waiting().been_through(requested(*THREE, mode="blind", strategy="ring_all")),
         Playbook.joining,
+        lambda: Playbook.joining(referrer=AGENT),
         lambda: Playbook.joining(introduces=True),
         Playbook.connected,
         Playbook.introducing,
@@ -123,6 +127,7 @@ def test_the_guarantees(start, events):
         _a_machine_is_never_joined(before, event, step)
         _nobody_talks_in_a_blind_transfer(step)
         _only_two_who_talk_are_introduced(before, step)
+        _the_conversation_is_from_one_side_and_bounded(step.call)
         _other_legs_never_end_the_caller(before, event, step)
         for told in step.phases:
             if told.phase.is_terminal:
@@ -136,6 +141,8 @@ def test_the_guarantees(start, events):
     assert len(joined) <= len({room.rsplit("-room-")[0] for _, room in joined}), "two supervisors were joined"
     introduced = [c.media_id for c in commands if isinstance(c, cmd.Introduce)]
     assert len(introduced) <= 1, "they were introduced twice"
+    ends = [c.state for c in commands if isinstance(c, cmd.TellReferrer) and c.state != "channel_progress"]
+    assert len(ends) <= 1, "one REFER was given two ends"
 
 
 WAITS_FOR_SOMEBODY = {State.CONNECTING, State.DIALING, State.BRIEFING, State.JOINING, State.RETURNING, State.LEAVING}
@@ -213,6 +220,12 @@ def _only_two_who_talk_are_introduced(before, step):
             assert (before.state, step.call.state) == (State.JOINING, State.CONNECTED)
             assert told == [Phase.CALL_SWITCHED], "complete only when the assistant is out again"
             assert command.media_id in {owned.id for owned in step.call.transfer.ledger}
+
+
+def _the_conversation_is_from_one_side_and_bounded(call):
+    said = [turn.content for turn in call.conversation]
+    assert len(set(said)) <= 1, said
+    assert "overheard" not in said or sum(map(len, said)) <= 20
 
 
 def _other_legs_never_end_the_caller(before, event, step):
