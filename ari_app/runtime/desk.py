@@ -28,6 +28,8 @@ from ari_app.transfer.turn import Told
 log = structlog.get_logger(__name__)
 
 TALKING = frozenset({State.TALKING, State.CONNECTED})
+FAR_HALF = ";2"
+"Asterisk's ending of the id of a Local channel's half that runs the dialplan; its user events reach us unasked."
 
 
 @dataclass(frozen=True)
@@ -164,11 +166,12 @@ class Desk:
             self._where[call.transfer.attempt.channel_id] = (runner, Role.SUPERVISOR)
 
     def find(self, reference: str) -> Runner | None:
-        """The live call with this call id, or in which this channel is the caller or the agent's leg."""
+        """The live call with this call id, or in which this channel is the caller or the agent's leg, the dialplan's
+        half of a Local one included."""
         if reference in self.live:
             return self.live[reference]
-        runner, role = self._where.get(reference, (None, Role.OTHER))
-        return runner if role in (Role.CALLER, Role.AGENT) else None
+        known = self._where.get(reference) or self._where.get(reference.removesuffix(FAR_HALF))
+        return known[0] if known and known[1] in (Role.CALLER, Role.AGENT) else None
 
     # What Asterisk says
 

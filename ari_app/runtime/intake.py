@@ -15,6 +15,7 @@ import structlog
 from ari_app.errors import RequestRefused
 from ari_app.runtime import views
 from ari_app.runtime.desk import Desk
+from ari_app.runtime.dialplan import unfolded
 from ari_app.runtime.ports import Clock, Publisher
 from ari_app.runtime.runner import Runner
 from ari_app.transfer import events as ev
@@ -75,6 +76,7 @@ class Intake:
         try:
             if runner is None:
                 raise RequestRefused("names no channel of a call here; send source=channel:<id>", key="source")
+            variables = unfolded("WarmTransferRequest", variables)
             event, known = self.admit(runner, variables, transfer_id)
             if event:
                 runner.tell(event)
@@ -97,7 +99,7 @@ class Intake:
             runner = self._desk.find(channel or "")
             if runner is None:
                 raise RequestRefused("names no channel of a call here; send source=channel:<id>", key="source")
-            action(runner, variables)
+            action(runner, unfolded(name, variables))
         except RequestRefused as refused:
             log.warning("user event refused", name=name, why=str(refused))
 
