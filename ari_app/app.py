@@ -33,6 +33,7 @@ from ari_app.runtime.intake import Intake, Rules
 from ari_app.runtime.ports import Ari, Reply
 from ari_app.runtime.publish import Publisher
 from ari_app.runtime.views import payload_of
+from ari_app.signers import signers_of
 from ari_app.transfer.model import Agent, Call
 from ari_app.transfer.routing import Rule
 from ari_app.transfer.turn import Told
@@ -50,6 +51,8 @@ async def run(settings: Settings) -> None:
     check_url(settings.journal.url)
     engines = Engines(settings.briefing)
     engines.make()
+    # once here and once where it is used: what is wrong is said first
+    signers_of(settings, os.environ)
     receivers = [Receiver.of(name, webhook, os.environ) for name, webhook in settings.webhooks.items()]
     with listen(settings.http.host, settings.http.port) as listener:
         journal = await SqlJournal.open(settings.journal.url)
@@ -209,6 +212,7 @@ def _agent_maker(name: str, agent: AgentSettings) -> Callable[[str], Agent]:
 
 def rules_of(settings: Settings) -> Rules:
     return Rules(
+        signers=signers_of(settings, os.environ),
         routing={
             name: Rule(
                 name=name,

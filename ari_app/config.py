@@ -118,8 +118,29 @@ class JournalSettings(Section):
     "Days after which ended calls are deleted at start."
 
 
-class AgentSettings(Section):
-    """One agent that callers can be connected to."""
+class Signatures(Section):
+    """Signed user events (docs/reference/signatures.md) of callers without an agent: entries hold and handover."""
+
+    signature: Literal["none", "optional", "required"] = "none"
+    "Whether user events must be signed. `optional`: they may be unsigned, but not wrongly signed."
+    secret: SecretStr = SecretStr("")
+    "What they are signed with: 32 characters or more. Several, with spaces between, while it is changed."
+    secret_file: Path | None = None
+    "File with the secret, e.g. one mounted into the container."
+    secret_env: str | None = Field(default=None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
+    "Environment variable with the secret."
+
+    @model_validator(mode="after")
+    def _has_one_secret_to_check_with(self) -> Signatures:
+        given = sum(map(bool, (self.secret.get_secret_value(), self.secret_file, self.secret_env)))
+        if given > 1 or (self.signature != "none" and not given):
+            raise ValueError("secret: give one of secret, secret_file and secret_env")
+        return self
+
+
+class AgentSettings(Signatures):
+    """One agent that callers can be connected to. One of `secret`, `secret_file`, `secret_env` is required where user
+    events are signed (docs/reference/signatures.md)."""
 
     endpoint: str = Field(pattern=r"^[A-Za-z]+/[^&,|\s]+$")
     "Dial string, e.g. PJSIP/front-desk."
@@ -340,6 +361,7 @@ class Settings(BaseSettings):
     http: Http = Http()
     journal: JournalSettings = JournalSettings()
     agents: dict[Name, AgentSettings] = {}
+    signatures: Signatures = Signatures()
     routing_rules: dict[Name, RoutingRule] = {}
     hold: Hold = Hold()
     briefing: dict[Name, BriefingProfile] = {"default": BriefingProfile()}

@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
@@ -18,6 +18,7 @@ from ari_app.runtime.desk import Desk
 from ari_app.runtime.dialplan import unfolded
 from ari_app.runtime.ports import Clock, Publisher
 from ari_app.runtime.runner import Runner
+from ari_app.runtime.signatures import Seals, Signer
 from ari_app.transfer import events as ev
 from ari_app.transfer.model import Call, Outcome, Request, Route, State, Turn
 from ari_app.transfer.routing import NotAllowed, Rule, Wanted, route
@@ -43,6 +44,8 @@ class Rules:
     transcript_bytes: int
     introductions: frozenset[str] = frozenset()
     "Names of the profiles that introduce caller and supervisor to each other."
+    signers: Mapping[str | None, Signer] = field(default_factory=dict)
+    "Whose user events are signed: agent, or None for calls without one."
 
 
 class Congested(RequestRefused):
@@ -57,6 +60,8 @@ class Intake:
         self._desk = desk
         self._publisher = publisher
         self._clock = clock
+        self._seals = Seals(rules.signers)
+        self._began = clock.now()
 
     # By ARI user event
 
@@ -76,7 +81,7 @@ class Intake:
         try:
             if runner is None:
                 raise RequestRefused("names no channel of a call here; send source=channel:<id>", key="source")
-            variables = unfolded("WarmTransferRequest", variables)
+            variables = self._opened("WarmTransferRequest", runner, variables, channel)
             event, known = self.admit(runner, variables, transfer_id)
             if event:
                 runner.tell(event)
@@ -84,6 +89,20 @@ class Intake:
                 log.info("the same request again", transfer_id=known, call_id=runner.call.call_id)
         except RequestRefused as refused:
             self._refuse(runner.call.call_id if runner else None, transfer_id, variables, refused)
+
+    def _opened(
+        self, name: str, runner: Runner, variables: Mapping[str, Any], channel: str | None
+    ) -> Mapping[str, Any]:
+        """What was said, when whoever said it may say it. Raises RequestRefused."""
+        call = runner.call
+        bare = self._seals.opened(
+            name,
+            variables,
+            agent=call.agent.name if call.agent else None,
+            channel=channel or "",
+            recalled=call.arrived_at < self._began,
+        )
+        return unfolded(name, bare)
 
     def _refuse(
         self, call_id: str | None, transfer_id: str, variables: Mapping[str, Any], refused: RequestRefused
@@ -99,7 +118,7 @@ class Intake:
             runner = self._desk.find(channel or "")
             if runner is None:
                 raise RequestRefused("names no channel of a call here; send source=channel:<id>", key="source")
-            action(runner, unfolded(name, variables))
+            action(runner, self._opened(name, runner, variables, channel))
         except RequestRefused as refused:
             log.warning("user event refused", name=name, why=str(refused))
 
