@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import structlog
 
@@ -28,7 +29,9 @@ from ari_app.http.webhooks import Receiver, Webhooks, opened
 from ari_app.journal import SqlJournal, check_url
 from ari_app.runtime.clock import SystemClock
 from ari_app.runtime.control import DeskControl
+from ari_app.runtime.cool_downs import CoolDowns
 from ari_app.runtime.desk import Desk, Policy
+from ari_app.runtime.groups import Group, hours_of
 from ari_app.runtime.intake import Intake, Rules
 from ari_app.runtime.ports import Ari, Reply
 from ari_app.runtime.publish import Publisher
@@ -92,15 +95,16 @@ async def _run(
         engines,
         app=settings.asterisk.app,
     )
+    cool_downs = CoolDowns({name: rule.cool_down for name, rule in settings.routing_rules.items()})
     desk = Desk(
         policy_of(settings),
         ari=ari,
         journal=journal,
         briefer=briefer,
         clock=clock,
-        on_step=partial(_publish_step, publisher),
+        on_step=partial(_note_step, publisher, cool_downs),
     )
-    intake = Intake(rules_of(settings), desk, publisher, clock)
+    intake = Intake(rules_of(settings), desk, publisher, clock, cool_downs)
     desk.on_user_event = intake.on_user_event
     link = AriLink(
         client,
@@ -166,7 +170,8 @@ async def _gauge(desk: Desk, metrics: Metrics, breakers: Breakers) -> None:
         await asyncio.sleep(1.0)
 
 
-def _publish_step(publisher: Publisher, call: Call, told: tuple[Told, ...]) -> None:
+def _note_step(publisher: Publisher, cool_downs: CoolDowns, call: Call, told: tuple[Told, ...]) -> None:
+    cool_downs.note(call, told)
     for phase in told:
         publisher.publish(payload_of(phase), reply_to=phase.reply_to)
 
@@ -213,6 +218,16 @@ def _agent_maker(name: str, agent: AgentSettings) -> Callable[[str], Agent]:
 def rules_of(settings: Settings) -> Rules:
     return Rules(
         signers=signers_of(settings, os.environ),
+        groups={
+            name: Group(
+                destinations=group.destinations,
+                strategy=group.strategy,
+                hours=tuple(map(hours_of, group.hours)),
+                zone=ZoneInfo(group.time_zone),
+                closed=group.closed,
+            )
+            for name, group in settings.groups.items()
+        },
         routing={
             name: Rule(
                 name=name,

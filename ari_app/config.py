@@ -13,6 +13,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 from pydantic import (
     BaseModel,
@@ -28,7 +29,10 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from ari_app.briefing.prompts import LANGUAGES, Texts
 from ari_app.errors import SettingsError
+from ari_app.runtime.groups import REFUSE, hours_of
 from ari_app.transfer.model import Phase
+from ari_app.transfer.routing import matches
+from ari_app.wire import Destination
 
 TEXT_NAMES = frozenset(field.name for field in fields(Texts))
 ENGINES = {
@@ -163,6 +167,8 @@ class RoutingRule(Section):
     "Seconds one destination is rung."
     max_concurrent: Annotated[int, Field(ge=1)] = 10
     "Supervisors rung or talked to over this rule at once; one more is refused."
+    cool_down: Annotated[float, Field(ge=0, le=86_400)] = 0.0
+    "Seconds for which whoever declined is not rung again, where others can be; 0: not at all. Forgotten at a restart."
     context: Literal["none", "user-to-user", "x-headers"] = "none"
     "What the supervisor's INVITE says about the call in headers: `User-to-User`, `X-WT-…`, or nothing. PJSIP only."
 
@@ -172,6 +178,42 @@ class RoutingRule(Section):
         if "{to}" not in value:
             raise ValueError("put {to} where the dialed number goes, e.g. PJSIP/{to}@trunk-a")
         return value
+
+
+class GroupSettings(Section):
+    """Destinations under one name, for the key `group` of a request."""
+
+    destinations: Annotated[tuple[Destination, ...], Field(min_length=1, max_length=20)]
+    "Tables with the keys of a destination: `routing_rule_id`, `sip_call_to` … The rules hold as for any other."
+    strategy: Literal["sequential", "ring_all"] = "sequential"
+    "How they are rung, when the request does not say."
+    hours: tuple[str, ...] = ()
+    "When it is open: `Mon-Fri 08:00-18:00`, or a list of such; empty: always. `22:00-06:00` ends on the day after."
+    time_zone: str = "UTC"
+    "Of the hours, as in `Europe/Berlin`."
+    closed: Name = REFUSE
+    "When it is not open: `refuse`, or the group that takes its place."
+
+    @field_validator("hours", mode="before")
+    @classmethod
+    def _one_text_is_a_list(cls, hours: Any) -> Any:
+        return (hours,) if isinstance(hours, str) else hours
+
+    @field_validator("hours")
+    @classmethod
+    def _hours_are_understood(cls, hours: tuple[str, ...]) -> tuple[str, ...]:
+        for each in hours:
+            hours_of(each)
+        return hours
+
+    @field_validator("time_zone")
+    @classmethod
+    def _zone_is_known(cls, zone: str) -> str:
+        try:
+            ZoneInfo(zone)
+        except (KeyError, ValueError, OSError):
+            raise ValueError(f"no time zone {zone!r} on this machine; write it like Europe/Berlin") from None
+        return zone
 
 
 class Hold(Section):
@@ -363,6 +405,7 @@ class Settings(BaseSettings):
     agents: dict[Name, AgentSettings] = {}
     signatures: Signatures = Signatures()
     routing_rules: dict[Name, RoutingRule] = {}
+    groups: dict[Name, GroupSettings] = {}
     hold: Hold = Hold()
     briefing: dict[Name, BriefingProfile] = {"default": BriefingProfile()}
     fallback: Fallback = Fallback()
@@ -375,6 +418,29 @@ class Settings(BaseSettings):
     def _default_agent_is_known(self) -> Settings:
         if self.default_agent is not None and self.default_agent not in self.agents:
             raise ValueError(f"default_agent: no [agents.{self.default_agent}] in the settings; add it")
+        return self
+
+    @model_validator(mode="after")
+    def _groups_ring_whom_the_rules_allow(self) -> Settings:
+        for name, group in self.groups.items():
+            for number, wanted in enumerate(group.destinations):
+                rule = self.routing_rules.get(wanted.routing_rule_id)
+                if rule is None or not any(matches(pattern, wanted.sip_call_to) for pattern in rule.destinations):
+                    key = f"groups.{name}.destinations.{number}"
+                    raise ValueError(f"{key}: no [routing_rules.{wanted.routing_rule_id}] that allows it")
+        return self
+
+    @model_validator(mode="after")
+    def _closed_groups_lead_somewhere(self) -> Settings:
+        if REFUSE in self.groups:
+            raise ValueError(f"groups.{REFUSE}: this name has a meaning of its own; choose another one")
+        for name, group in self.groups.items():
+            seen = [name]
+            while group.closed != REFUSE:
+                if group.closed not in self.groups or group.closed in seen:
+                    raise ValueError(f"groups.{seen[-1]}.closed: name another [groups.NAME], and none in a circle")
+                seen.append(group.closed)
+                group = self.groups[group.closed]
         return self
 
     @model_validator(mode="after")

@@ -106,6 +106,8 @@ class WarmTransferRequest(Message):
     request_id: Identifier | None = None
     destination: Destination | None = None
     destinations: Annotated[list[Destination], Field(min_length=1, max_length=20)] | None = None
+    group: Identifier | None = None
+    "A `[groups.NAME]` of the settings, in place of destinations."
     strategy: Literal["sequential", "ring_all"] = "sequential"
     reason: Text | None = None
     chat_history: Annotated[list[ChatMessage], Field(max_length=5_000)] = []
@@ -120,8 +122,8 @@ class WarmTransferRequest(Message):
 
     @model_validator(mode="after")
     def _has_one_kind_of_destination(self) -> WarmTransferRequest:
-        if (self.destination is None) == (self.destinations is None):
-            raise ValueError("destination: give either destination or destinations")
+        if sum(given is not None for given in (self.destination, self.destinations, self.group)) != 1:
+            raise ValueError("destination: give either destination or destinations, or a group")
         return self
 
     @property

@@ -16,12 +16,13 @@ from typing import Any
 
 import structlog
 
+from ari_app.runtime import occupancy
 from ari_app.runtime.effects import Effects
 from ari_app.runtime.ports import Ari, Briefer, Clock, Journal, Snapshot
 from ari_app.runtime.runner import Runner
 from ari_app.transfer import events as ev
 from ari_app.transfer import ids, machine
-from ari_app.transfer.model import Agent, Call, Entry, Outcome, State
+from ari_app.transfer.model import Agent, Call, Entry, State
 from ari_app.transfer.recovery import Seen, reconcile
 from ari_app.transfer.turn import Told
 
@@ -345,9 +346,14 @@ class Desk:
     def transfers_in_flight(self) -> int:
         return sum(1 for runner in self.live.values() if runner.call.transfer_in_flight)
 
-    def legs_over(self, rule: str) -> int:
-        """Supervisors rung or talked to over this rule right now."""
-        return sum(1 for runner in self.live.values() if _uses(runner.call, rule))
+    def transfers_beside(self, this: Runner) -> int:
+        """Of other calls: in flight, or admitted and about to be."""
+        others = (runner for runner in self.live.values() if runner is not this)
+        return sum(1 for runner in others if runner.call.transfer_in_flight or runner.admitted)
+
+    def legs_over(self, rule: str, *, beside: Runner) -> int:
+        """Supervisors whom other calls ring or talk to over this rule, or may yet."""
+        return sum(_legs(runner, rule) for runner in self.live.values() if runner is not beside)
 
     async def drained(self) -> None:
         """Returns when no transfer is in flight. New ones are refused from now on."""
@@ -361,11 +367,9 @@ class Desk:
             self._idle.set_result(None)
 
 
-def _uses(call: Call, rule: str) -> bool:
-    attempt = call.transfer.attempt if call.transfer else None
-    if attempt is None or attempt.route.rule != rule:
-        return False
-    return attempt.outcome is None or (attempt.outcome is Outcome.COMPLETED and call.state is State.CONNECTED)
+def _legs(runner: Runner, rule: str) -> int:
+    admitted = [occupancy.wanted(request, rule) for request in runner.admitted.values()]
+    return max(occupancy.taken(runner.call, rule), *admitted, 0)
 
 
 def _option(arg: str) -> tuple[str, str]:

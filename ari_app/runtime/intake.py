@@ -13,14 +13,16 @@ from typing import Any
 import structlog
 
 from ari_app.errors import RequestRefused
-from ari_app.runtime import views
+from ari_app.runtime import occupancy, views
+from ari_app.runtime.cool_downs import CoolDowns
 from ari_app.runtime.desk import Desk
 from ari_app.runtime.dialplan import unfolded
+from ari_app.runtime.groups import Group, resolved
 from ari_app.runtime.ports import Clock, Publisher
 from ari_app.runtime.runner import Runner
 from ari_app.runtime.signatures import Seals, Signer
 from ari_app.transfer import events as ev
-from ari_app.transfer.model import Call, Outcome, Request, Route, State, Turn
+from ari_app.transfer.model import Outcome, Request, Route, State, Turn
 from ari_app.transfer.routing import NotAllowed, Rule, Wanted, route
 from ari_app.wire import (
     Destination,
@@ -44,6 +46,7 @@ class Rules:
     transcript_bytes: int
     introductions: frozenset[str] = frozenset()
     "Names of the profiles that introduce caller and supervisor to each other."
+    groups: Mapping[str, Group] = field(default_factory=dict)
     signers: Mapping[str | None, Signer] = field(default_factory=dict)
     "Whose user events are signed: agent, or None for calls without one."
 
@@ -55,11 +58,14 @@ class Congested(RequestRefused):
 class Intake:
     """The door for requests, whichever way they come."""
 
-    def __init__(self, rules: Rules, desk: Desk, publisher: Publisher, clock: Clock) -> None:
+    def __init__(
+        self, rules: Rules, desk: Desk, publisher: Publisher, clock: Clock, cool_downs: CoolDowns | None = None
+    ) -> None:
         self._rules = rules
         self._desk = desk
         self._publisher = publisher
         self._clock = clock
+        self._cool_downs = cool_downs or CoolDowns({})
         self._seals = Seals(rules.signers)
         self._began = clock.now()
 
@@ -140,8 +146,8 @@ class Intake:
         known = dict(runner.call.requests).get(asked.request_id or "")
         if known:
             return None, known
-        request = self._request(asked)
-        self._check_room(runner.call, request.routes)
+        request = self._request(resolved(asked, self._rules.groups, self._clock.now()))
+        self._check_room(runner, request)
         turns = tuple(message.turn() for message in asked.chat_history)
         self._check_size(runner.call.conversation, turns)
         return ev.TransferRequested(transfer_id, request, turns), None
@@ -152,7 +158,7 @@ class Intake:
         if asked.briefing_profile not in self._rules.briefing_profiles:
             raise RequestRefused(f"no [briefing.{asked.briefing_profile}] in the settings", key="briefing_profile")
         return Request(
-            routes=tuple(self._route(wanted) for wanted in asked.wanted),
+            routes=self._cool_downs.spared([self._route(wanted) for wanted in asked.wanted], self._clock.now()),
             strategy=asked.strategy,
             request_id=asked.request_id,
             reason=asked.reason,
@@ -182,19 +188,20 @@ class Intake:
         except NotAllowed as refused:
             raise RequestRefused(refused.reason, key=f"destination.{refused.key}", status=403) from None
 
-    def _check_room(self, call: Call, routes: tuple[Route, ...]) -> None:
+    def _check_room(self, runner: Runner, request: Request) -> None:
+        call = runner.call
         if self._desk.draining:
             raise Congested("the app is shutting down", status=503)
         if call.transfer_in_flight:
             raise RequestRefused("a transfer of this call is in flight", status=409)
         if call.state not in (State.TALKING, State.WAITING):
             raise RequestRefused(f"the call is {call.state.value}; it can't be transferred now", status=409)
-        if self._desk.transfers_in_flight() >= self._rules.max_transfers:
+        if self._desk.transfers_beside(runner) >= self._rules.max_transfers:
             raise Congested(f"congestion: {self._rules.max_transfers} transfers are in flight", status=503)
-        for wanted in routes:
-            limit = self._rules.routing[wanted.rule].max_concurrent
-            if self._desk.legs_over(wanted.rule) >= limit:
-                raise Congested(f"congestion: rule {wanted.rule} carries {limit} supervisors already", status=503)
+        for rule in {each.rule for each in request.routes}:
+            limit, wanted = self._rules.routing[rule].max_concurrent, occupancy.wanted(request, rule)
+            if self._desk.legs_over(rule, beside=runner) + wanted > limit:
+                raise Congested(f"congestion: rule {rule} carries {limit} supervisors already", status=503)
 
     def _check_size(self, kept: Sequence[Turn], turns: Sequence[Turn]) -> None:
         held = sum(len(turn.content.encode()) + len(turn.tool_calls or "") for turn in kept)
