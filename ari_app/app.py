@@ -35,6 +35,7 @@ from ari_app.runtime.groups import Group, hours_of
 from ari_app.runtime.intake import Intake, Rules
 from ari_app.runtime.ports import Ari, Reply
 from ari_app.runtime.publish import Publisher
+from ari_app.runtime.reachability import Reachability
 from ari_app.runtime.views import payload_of
 from ari_app.signers import signers_of
 from ari_app.transfer.model import Agent, Call
@@ -105,6 +106,8 @@ async def _run(
         on_step=partial(_note_step, publisher, cool_downs),
     )
     intake = Intake(rules_of(settings), desk, publisher, clock, cool_downs)
+    offline = frozenset(name for name, rule in settings.routing_rules.items() if rule.skip_offline)
+    intake.reachability = reachability = Reachability(ari, offline)
     desk.on_user_event = intake.on_user_event
     link = AriLink(
         client,
@@ -125,6 +128,7 @@ async def _run(
             tasks.create_task(webhooks.run(), name="webhooks"),
             tasks.create_task(desk.run(), name="desk"),
             tasks.create_task(link.run(), name="link"),
+            tasks.create_task(reachability.run(), name="reachability"),
             tasks.create_task(_gauge(desk, metrics, engines.breakers), name="gauges"),
         ]
         await _until_told_to_stop(desk)

@@ -167,6 +167,8 @@ class RoutingRule(Section):
     "Seconds one destination is rung."
     max_concurrent: Annotated[int, Field(ge=1)] = 10
     "Supervisors rung or talked to over this rule at once; one more is refused."
+    skip_offline: bool = False
+    "Destinations whose PJSIP endpoint Asterisk calls offline are left out; it knows with `qualify_frequency`."
     cool_down: Annotated[float, Field(ge=0, le=86_400)] = 0.0
     "Seconds for which whoever declined is not rung again, where others can be; 0: not at all. Forgotten at a restart."
     context: Literal["none", "user-to-user", "x-headers"] = "none"

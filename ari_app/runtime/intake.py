@@ -19,6 +19,7 @@ from ari_app.runtime.desk import Desk
 from ari_app.runtime.dialplan import unfolded
 from ari_app.runtime.groups import Group, resolved
 from ari_app.runtime.ports import Clock, Publisher
+from ari_app.runtime.reachability import Reachability
 from ari_app.runtime.runner import Runner
 from ari_app.runtime.signatures import Seals, Signer
 from ari_app.transfer import events as ev
@@ -55,6 +56,14 @@ class Congested(RequestRefused):
     """There is no room for one more; later there may be."""
 
 
+class Unreached(RequestRefused):
+    """Asterisk reaches none of the destinations now; later it may."""
+
+
+OUTCOMES = {Congested: Outcome.CONGESTION, Unreached: Outcome.UNREACHABLE}
+"What a refusal is called where it is not just `refused`."
+
+
 class Intake:
     """The door for requests, whichever way they come."""
 
@@ -66,6 +75,7 @@ class Intake:
         self._publisher = publisher
         self._clock = clock
         self._cool_downs = cool_downs or CoolDowns({})
+        self.reachability: Reachability | None = None
         self._seals = Seals(rules.signers)
         self._began = clock.now()
 
@@ -113,7 +123,7 @@ class Intake:
     def _refuse(
         self, call_id: str | None, transfer_id: str, variables: Mapping[str, Any], refused: RequestRefused
     ) -> None:
-        outcome = Outcome.CONGESTION if isinstance(refused, Congested) else Outcome.REFUSED
+        outcome = OUTCOMES.get(type(refused), Outcome.REFUSED)
         log.warning("request refused", call_id=call_id, why=str(refused), status=refused.status)
         payload = views.refused_payload(transfer_id, call_id, dict(variables), outcome, str(refused), self._clock.now())
         reply_to = variables.get("reply_to")
@@ -158,7 +168,7 @@ class Intake:
         if asked.briefing_profile not in self._rules.briefing_profiles:
             raise RequestRefused(f"no [briefing.{asked.briefing_profile}] in the settings", key="briefing_profile")
         return Request(
-            routes=self._cool_downs.spared([self._route(wanted) for wanted in asked.wanted], self._clock.now()),
+            routes=self._routes(asked),
             strategy=asked.strategy,
             request_id=asked.request_id,
             reason=asked.reason,
@@ -172,6 +182,14 @@ class Intake:
             metadata=json.dumps(asked.metadata, ensure_ascii=False),
             introduces=asked.briefing_profile in self._rules.introductions,
         )
+
+    def _routes(self, asked: WarmTransferRequest) -> tuple[Route, ...]:
+        """Whom the rules allow, less those who can't be reached or have just declined."""
+        allowed = tuple(self._route(wanted) for wanted in asked.wanted)
+        reached = self.reachability.reachable(allowed) if self.reachability else allowed
+        if not reached:
+            raise Unreached("unreachable: Asterisk knows that nobody of these is there", status=503)
+        return self._cool_downs.spared(reached, self._clock.now())
 
     def _route(self, wanted: Destination) -> Route:
         try:

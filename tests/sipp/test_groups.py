@@ -1,5 +1,7 @@
 """The right human: groups of the settings, whoever declined is left alone, and no room is said at once."""
 
+from pathlib import Path
+
 from ari_app.testing.phone import Answer, Ring
 from tests.sipp.conftest import AGENT, SECOND
 
@@ -77,3 +79,45 @@ async def test_no_room_is_said_within_50_ms_and_the_second_caller_hears_no_diffe
     await stage.cancel()
     await stage.ari.phase("transfer_cancelled")
     await first.call.hang_up()
+
+
+OFFLINE = """
+[nobody-there](trunk)
+aors = nobody-there
+[nobody-there]
+type = aor
+max_contacts = 1
+"""
+RULE = """
+[routing_rules.rr_phones]
+endpoint = "PJSIP/{to}"
+destinations = ["nobody-there"]
+skip_offline = true
+"""
+
+
+def add_to_pjsip(lab, lines):
+    site = Path(lab.dir, "etc", "site", "pjsip.conf")
+    site.write_text(f"{site.read_text()}\n{lines}")
+
+
+async def test_a_phone_that_is_not_registered_is_left_out(stage):
+    add_to_pjsip(stage.lab, OFFLINE)
+    await stage.lab.cli("module reload res_pjsip.so")
+    await stage.set(start=False)
+    stage.app.extra += RULE
+    await stage.app.start()
+    await stage.talking()
+    nobody = {"routing_rule_id": "rr_phones", "sip_call_to": "nobody-there"}
+    somebody = {"routing_rule_id": "rr_one", "sip_call_to": "2001"}
+    await stage.ask(destinations=[nobody])
+    refusal = await stage.ari.phase("transfer_failed")
+    assert refusal["data"]["outcome"] == "unreachable"
+    assert "started" not in stage.ari.names(), "the caller was touched"
+
+    await stage.ask(destinations=[nobody, somebody])
+    await stage.ari.phase("briefing_started")
+    await stage.supervisor.press("1")
+    await stage.are_connected()
+    result = await stage.ari.ended(count=2)
+    assert [attempt["sip_call_to"] for attempt in result["attempts"]] == ["2001"]
