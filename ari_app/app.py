@@ -23,6 +23,7 @@ from ari_app.briefing.providers.breaker import Breakers, Condition
 from ari_app.briefing.session import VoiceBriefer
 from ari_app.config import AgentSettings, Settings
 from ari_app.http.api import build
+from ari_app.http.finding import Finder
 from ari_app.http.metrics import Metrics
 from ari_app.http.server import listen, serve
 from ari_app.http.webhooks import Receiver, Webhooks, opened
@@ -57,6 +58,7 @@ async def run(settings: Settings) -> None:
     engines.make()
     # once here and once where it is used: what is wrong is said first
     signers_of(settings, os.environ)
+    Finder(settings.destination_webhooks, os.environ)
     receivers = [Receiver.of(name, webhook, os.environ) for name, webhook in settings.webhooks.items()]
     with listen(settings.http.host, settings.http.port) as listener:
         journal = await SqlJournal.open(settings.journal.url)
@@ -106,6 +108,7 @@ async def _run(
         on_step=partial(_note_step, publisher, cool_downs),
     )
     intake = Intake(rules_of(settings), desk, publisher, clock, cool_downs)
+    intake.finder = finder = Finder(settings.destination_webhooks, os.environ)
     offline = frozenset(name for name, rule in settings.routing_rules.items() if rule.skip_offline)
     intake.reachability = reachability = Reachability(ari, offline)
     desk.on_user_event = intake.on_user_event
@@ -135,6 +138,7 @@ async def _run(
         await _within(FLUSH, asyncio.gather(publisher.flushed(), webhooks.flushed()))
         for task in running:
             task.cancel()
+    await finder.aclose()
 
 
 async def _latest_transfers(control: DeskControl, call_ids: Sequence[str]) -> list[str]:

@@ -346,40 +346,53 @@ class Fallback(Section):
     "Dialplan context; extension `s`, priority 1."
 
 
-class Webhook(Section):
-    """A receiver of phases over HTTP, signed as Standard Webhooks (docs/reference/webhooks.md). One of `secret`,
-    `secret_file`, `secret_env` is required."""
+class Posted(Section):
+    """What is posted over HTTP, signed as Standard Webhooks."""
 
     url: str = Field(pattern=r"^https?://[^/\s?#@]+([/?][^\s#]*)?$")
-    "Where phases are posted: https, or http to a loopback address."
+    "Where it is posted: https, or http to a loopback address."
     secret: SecretStr = SecretStr("")
     "`whsec_` and 24 to 64 bytes in base64. Several, with spaces between, while it is changed: each of them signs."
     secret_file: Path | None = None
     "File with the secret, e.g. one mounted into the container."
     secret_env: str | None = Field(default=None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
     "Environment variable with the secret."
-    phases: tuple[Phase, ...] = ()
-    "Which phases are sent; all when empty."
-    timeout: Annotated[float, Field(gt=0, le=60)] = 15.0
-    "Seconds the receiver has for its answer."
     allow_http: bool = False
     "Allows http to other hosts; conversations are then readable on the way."
-    most_waiting: Annotated[int, Field(ge=100, le=100_000)] = 10_000
-    "Phases kept for a receiver that does not take them; one more, and the oldest goes."
 
     @model_validator(mode="after")
-    def _is_private_on_the_way(self) -> Webhook:
+    def _is_private_on_the_way(self) -> Posted:
         url = urlsplit(self.url)
         if url.scheme == "http" and not self.allow_http and not _is_loopback(url.hostname or ""):
             raise ValueError("url: use https, or set allow_http")
         return self
 
     @model_validator(mode="after")
-    def _has_one_secret(self) -> Webhook:
+    def _has_one_secret(self) -> Posted:
         given = (self.secret.get_secret_value(), self.secret_file, self.secret_env)
         if sum(map(bool, given)) != 1:
             raise ValueError("secret: give one of secret, secret_file and secret_env")
         return self
+
+
+class Webhook(Posted):
+    """A receiver of phases over HTTP, signed as Standard Webhooks (docs/reference/webhooks.md). One of `secret`,
+    `secret_file`, `secret_env` is required."""
+
+    phases: tuple[Phase, ...] = ()
+    "Which phases are sent; all when empty."
+    timeout: Annotated[float, Field(gt=0, le=60)] = 15.0
+    "Seconds the receiver has for its answer."
+    most_waiting: Annotated[int, Field(ge=100, le=100_000)] = 10_000
+    "Phases kept for a receiver that does not take them; one more, and the oldest goes."
+
+
+class DestinationWebhook(Posted):
+    """Whoever says at run time whom to ring, for the key `group` of a request; signed as Standard Webhooks
+    (docs/how-to/find-the-right-human.md). One of `secret`, `secret_file`, `secret_env` is required."""
+
+    timeout: Annotated[float, Field(gt=0, le=10)] = 1.0
+    "Seconds the receiver has for its answer; the caller talks to the agent meanwhile."
 
 
 class Limits(Section):
@@ -412,6 +425,7 @@ class Settings(BaseSettings):
     briefing: dict[Name, BriefingProfile] = {"default": BriefingProfile()}
     fallback: Fallback = Fallback()
     webhooks: dict[Name, Webhook] = {}
+    destination_webhooks: dict[Name, DestinationWebhook] = {}
     limits: Limits = Limits()
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     "What is logged. Numbers are shortened and secrets left out at every level; what people say never appears."
@@ -434,6 +448,8 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _closed_groups_lead_somewhere(self) -> Settings:
+        for name in self.destination_webhooks.keys() & self.groups.keys():
+            raise ValueError(f"destination_webhooks.{name}: there is a [groups.{name}]; choose another name")
         if REFUSE in self.groups:
             raise ValueError(f"groups.{REFUSE}: this name has a meaning of its own; choose another one")
         for name, group in self.groups.items():

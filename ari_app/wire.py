@@ -131,6 +131,15 @@ class WarmTransferRequest(Message):
         return tuple(self.destinations) if self.destinations else (self.destination,)  # type: ignore[return-value]
 
 
+class FoundDestinations(BaseModel):
+    """What a destination webhook answers. Other keys are passed over."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    destinations: Annotated[list[Destination], Field(min_length=1, max_length=20)]
+    strategy: Literal["sequential", "ring_all"] = "sequential"
+
+
 class WarmTransferTranscript(Message):
     turns: Annotated[list[ChatMessage], Field(max_length=5_000)]
     replace: bool = False

@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 
@@ -27,6 +27,7 @@ from ari_app.transfer.model import Outcome, Request, Route, State, Turn
 from ari_app.transfer.routing import NotAllowed, Rule, Wanted, route
 from ari_app.wire import (
     Destination,
+    FoundDestinations,
     WarmTransferCancel,
     WarmTransferRequest,
     WarmTransferTranscript,
@@ -52,6 +53,17 @@ class Rules:
     "Whose user events are signed: agent, or None for calls without one."
 
 
+class Finder(Protocol):
+    """Whoever says at run time whom to ring."""
+
+    @property
+    def names(self) -> Collection[str]:
+        """Those of a request's `group` that it answers to."""
+
+    async def find(self, name: str, facts: Mapping[str, Any]) -> FoundDestinations:
+        """Raises RequestRefused."""
+
+
 class Congested(RequestRefused):
     """There is no room for one more; later there may be."""
 
@@ -75,6 +87,7 @@ class Intake:
         self._publisher = publisher
         self._clock = clock
         self._cool_downs = cool_downs or CoolDowns({})
+        self.finder: Finder | None = None
         self.reachability: Reachability | None = None
         self._seals = Seals(rules.signers)
         self._began = clock.now()
@@ -98,13 +111,29 @@ class Intake:
             if runner is None:
                 raise RequestRefused("names no channel of a call here; send source=channel:<id>", key="source")
             variables = self._opened("WarmTransferRequest", runner, variables, channel)
-            event, known = self.admit(runner, variables, transfer_id)
-            if event:
-                runner.tell(event)
-            elif known:
-                log.info("the same request again", transfer_id=known, call_id=runner.call.call_id)
+            if self._finds(variables):
+                runner.beside(self._find_and_begin(runner, variables, transfer_id))
+            else:
+                self._begin(runner, variables, transfer_id)
         except RequestRefused as refused:
             self._refuse(runner.call.call_id if runner else None, transfer_id, variables, refused)
+
+    def _begin(self, runner: Runner, variables: Mapping[str, Any], transfer_id: str) -> None:
+        event, known = self.admit(runner, variables, transfer_id)
+        if event:
+            runner.tell(event)
+        elif known:
+            log.info("the same request again", transfer_id=known, call_id=runner.call.call_id)
+
+    async def _find_and_begin(self, runner: Runner, variables: Mapping[str, Any], transfer_id: str) -> None:
+        """Beside the call: it goes on talking, and other events are read, while somebody else is asked."""
+        try:
+            self._begin(runner, await self.found(runner, variables), transfer_id)
+        except RequestRefused as refused:
+            self._refuse(runner.call.call_id, transfer_id, variables, refused)
+        except Exception:
+            log.exception("no destination found", call_id=runner.call.call_id)
+            self._refuse(runner.call.call_id, transfer_id, variables, RequestRefused("a defect here", key="group"))
 
     def _opened(
         self, name: str, runner: Runner, variables: Mapping[str, Any], channel: str | None
@@ -145,6 +174,30 @@ class Intake:
         runner.tell(ev.CancelRequested(parse(WarmTransferCancel, variables).reason))
 
     # By any way
+
+    def _finds(self, variables: Mapping[str, Any]) -> bool:
+        return self.finder is not None and variables.get("group") in self.finder.names
+
+    async def found(self, runner: Runner, variables: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The request with destinations in place of a webhook's name; what they are worth the rules say afterwards.
+
+        Raises RequestRefused."""
+        if self.finder is None or not self._finds(variables):
+            return variables
+        asked, call = parse(WarmTransferRequest, variables), runner.call
+        if dict(call.requests).get(asked.request_id or ""):
+            return variables
+        facts = {
+            "call_id": call.call_id,
+            "channel": call.caller,
+            "agent": call.agent.name if call.agent else None,
+            "caller_number": call.caller_number,
+            "request_id": asked.request_id,
+            "reason": asked.reason,
+            "metadata": asked.metadata,
+        }
+        found = (await self.finder.find(str(asked.group), facts)).model_dump(exclude_unset=True)
+        return found | {key: value for key, value in variables.items() if key != "group"}
 
     def admit(
         self, runner: Runner, variables: Mapping[str, Any], transfer_id: str

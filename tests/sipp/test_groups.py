@@ -1,6 +1,9 @@
 """The right human: groups of the settings, whoever declined is left alone, and no room is said at once."""
 
+import base64
 from pathlib import Path
+
+from aiohttp import web
 
 from ari_app.testing.phone import Answer, Ring
 from tests.sipp.conftest import AGENT, SECOND
@@ -121,3 +124,34 @@ async def test_a_phone_that_is_not_registered_is_left_out(stage):
     await stage.are_connected()
     result = await stage.ari.ended(count=2)
     assert [attempt["sip_call_to"] for attempt in result["attempts"]] == ["2001"]
+
+
+async def test_a_program_of_ones_own_says_whom_to_ring(stage):
+    async def who(request):
+        asked.append(await request.json())
+        await stage.pause(0.2)
+        return web.json_response({"destinations": [{"routing_rule_id": "rr_two", "sip_call_to": "2002"}]})
+
+    asked, roster = [], web.Application()
+    roster.router.add_post("/who", who)
+    runner = web.AppRunner(roster, shutdown_timeout=0.1)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        port = runner.addresses[0][1]
+        secret = "whsec_" + base64.b64encode(bytes(32)).decode()
+        await stage.set(more=f'[destination_webhooks.roster]\nurl = "http://127.0.0.1:{port}/who"\nsecret = "{secret}"')
+        await stage.talking()
+        await ask_group(stage, "roster", reason="wants a refund")
+        await stage.second.invited()
+        answer = await stage.app.post("/v1/transfers", {"channel": stage.channel, "group": "roster"})
+        assert (answer["status"], answer["body"]["detail"]) == (409, "a transfer of this call is in flight")
+        await stage.ari.phase("briefing_started")
+        await stage.second.press("1")
+        await stage.caller.hears(SECOND)
+        assert (await stage.ari.ended())["outcome"] == "completed"
+        assert [each["data"]["reason"] for each in asked] == ["wants a refund", None]
+        assert {each["data"]["call_id"] for each in asked} == {stage.call_id}
+        assert stage.invites(stage.supervisor) == []
+    finally:
+        await runner.cleanup()

@@ -1,5 +1,6 @@
 """Groups: the hours on the wall, whatever summer does to them; who takes over; what the request still decides."""
 
+import asyncio
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -8,7 +9,7 @@ import pytest
 from ari_app.config import load
 from ari_app.errors import RequestRefused, SettingsError
 from ari_app.runtime.groups import Group, hours_of, resolved
-from ari_app.wire import Destination, WarmTransferRequest
+from ari_app.wire import Destination, FoundDestinations, WarmTransferRequest
 from tests.unit.runtime.conftest import World
 
 ONE = Destination(routing_rule_id="rr", sip_call_to="2001")
@@ -151,3 +152,79 @@ async def test_a_group_is_rung_and_a_closed_one_touches_nobody():
         world.ask(group="open", destination=None)
         await world.settle()
         assert [route.sip_call_to for route in world.call.transfer.request.routes] == ["2002", "2001"]
+
+
+class Finder:
+    """Somebody who is asked, and takes a while."""
+
+    names = frozenset({"desk"})
+
+    def __init__(self):
+        self.asked = []
+        self.answer = asyncio.get_running_loop().create_future()
+
+    async def find(self, name, facts):
+        self.asked.append((name, facts))
+        return await asyncio.shield(self.answer)
+
+
+@pytest.fixture
+async def finding():
+    async with World().running() as world:
+        world.intake.finder = Finder()
+        await world.talking()
+        world.ari.calls.clear()
+        world.ask(group="desk", destination=None, reason="a refund", request_id="r1", metadata={"queue": "gold"})
+        await world.settle()
+        yield world
+
+
+async def test_while_somebody_else_is_asked_the_call_goes_on(finding):
+    world = finding
+    [(name, facts)] = world.intake.finder.asked
+    assert (name, facts["call_id"], facts["reason"]) == ("desk", world.call.call_id, "a refund")
+    assert (facts["metadata"], facts["caller_number"], facts["agent"]) == (
+        {"queue": "gold"},
+        "+14155550123",
+        "front-desk",
+    )
+    assert world.ari.calls == [] and world.call.transfer is None
+    world.intake.finder.answer.set_result(FoundDestinations(destinations=[TWO, ONE]))
+    await world.settle()
+    assert [route.sip_call_to for route in world.call.transfer.request.routes] == ["2002", "2001"]
+    world.ask(group="desk", destination=None, request_id="r1")
+    await world.settle()
+    assert len(world.intake.finder.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        (FoundDestinations(destinations=[Destination(routing_rule_id="rr", sip_call_to="9999")]), "sip_call_to"),
+        (RequestRefused("no answer", key="group"), "group: no answer"),
+        (ZeroDivisionError(), "group"),
+    ],
+)
+async def test_what_it_says_is_a_wish_and_its_failure_a_refusal(finding, answer, why):
+    world = finding
+    if isinstance(answer, Exception):
+        world.intake.finder.answer.set_exception(answer)
+    else:
+        world.intake.finder.answer.set_result(answer)
+    await world.settle()
+    [payload] = world.payloads
+    assert (payload["data"]["outcome"], why in payload["data"]["reason"]) == ("refused", True)
+    assert payload["request_id"] == "r1"
+    assert world.call.state.value == "talking" and world.call.transfer is None
+
+
+async def test_a_caller_who_hangs_up_meanwhile_is_not_waited_for(finding):
+    world = finding
+    agent = world.agent_leg
+    world.ari.hangs_up("caller-1")
+    world.ari.hangs_up(agent)
+    await world.settle()
+    assert not world.desk.live
+    world.intake.finder.answer.set_result(FoundDestinations(destinations=[ONE]))
+    await world.settle()
+    assert world.payloads == []
