@@ -207,6 +207,7 @@ def policy_of(settings: Settings) -> Policy:
         fallback=settings.fallback.context,
         lease=settings.hold.lease,
         talk_lease=settings.hold.talk_lease,
+        presents_callers=any(rule.present == "caller" for rule in settings.routing_rules.values()),
     )
 
 
@@ -245,6 +246,7 @@ def rules_of(settings: Settings) -> Rules:
                 ring_timeout=rule.ring_timeout,
                 max_concurrent=rule.max_concurrent,
                 context=rule.context,
+                present=rule.present,
             )
             for name, rule in settings.routing_rules.items()
         },

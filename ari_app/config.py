@@ -161,6 +161,8 @@ class RoutingRule(Section):
     "Dial string; `{to}` is sip_call_to, e.g. PJSIP/{to}@trunk-a or PJSIP/trunk-a/sip:{to}@host:port."
     callers: tuple[str, ...] = ()
     "Numbers this trunk may present; the first one is used when a request names none."
+    present: Literal["fixed", "caller"] = "fixed"
+    "Number presented when a request names none: the first of `callers`, or the caller's own where the trunk lets you."
     destinations: tuple[str, ...] = ()
     "Patterns that may be dialed: `*` is any rest, `?` one character."
     ring_timeout: Seconds = 25.0

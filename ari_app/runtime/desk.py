@@ -46,6 +46,8 @@ class Policy:
     fallback: str
     lease: float
     talk_lease: float
+    presents_callers: bool = False
+    "Some rule shows supervisors the caller's own number."
 
 
 class Role(Enum):
@@ -247,6 +249,7 @@ class Desk:
         runner = self._runner(Call(call_id), number=0)
         self._where[channel] = (runner, Role.CALLER)
         self._start(runner)
+        self._learn_presentation(runner, channel)
         policy = self.policy
         runner.tell(
             ev.CallArrived(
@@ -264,6 +267,16 @@ class Desk:
                 asterisk=self._asterisk,
             )
         )
+
+    def _learn_presentation(self, runner: Runner, channel: str) -> None:
+        """Asterisk's events have the number of a caller who withheld it, too; whether they did it must be asked."""
+        if self.policy.presents_callers:
+            self._spawn(self._ask_presentation(runner, channel))
+
+    async def _ask_presentation(self, runner: Runner, channel: str) -> None:
+        reply = await self._ari.call("channels.getChannelVar", channelId=channel, variable="CALLERID(pres)")
+        said = reply.body.get("value", "") if reply.ok and isinstance(reply.body, dict) else ""
+        runner.is_withheld = not said.startswith("allowed")
 
     def _agent(self, call_id: str, options: Mapping[str, str]) -> Agent | None:
         name = options.get("agent") or self.policy.default_agent
@@ -294,6 +307,7 @@ class Desk:
             runner.tell_all(reconcile(runner.call, seen, resuming=False))
         for runner in self._asleep:
             self._start(runner)
+            self._learn_presentation(runner, runner.call.caller)
             runner.tell_all(reconcile(runner.call, seen, resuming=True))
             log.info("call taken up again", call_id=runner.call.call_id, state=runner.call.state.value)
         self._asleep.clear()

@@ -5,6 +5,7 @@ nothing was touched.
 from __future__ import annotations
 
 import json
+import re
 import secrets
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -35,6 +36,8 @@ from ari_app.wire import (
 )
 
 log = structlog.get_logger(__name__)
+
+NUMBER = re.compile(r"\+?[0-9*#]{1,32}")
 
 
 @dataclass(frozen=True)
@@ -209,19 +212,19 @@ class Intake:
         known = dict(runner.call.requests).get(asked.request_id or "")
         if known:
             return None, known
-        request = self._request(resolved(asked, self._rules.groups, self._clock.now()))
+        request = self._request(resolved(asked, self._rules.groups, self._clock.now()), _own_number(runner))
         self._check_room(runner, request)
         turns = tuple(message.turn() for message in asked.chat_history)
         self._check_size(runner.call.conversation, turns)
         return ev.TransferRequested(transfer_id, request, turns), None
 
-    def _request(self, asked: WarmTransferRequest) -> Request:
+    def _request(self, asked: WarmTransferRequest, own: str) -> Request:
         if asked.strategy != "sequential":
             raise RequestRefused("only sequential is served by this version", key="strategy")
         if asked.briefing_profile not in self._rules.briefing_profiles:
             raise RequestRefused(f"no [briefing.{asked.briefing_profile}] in the settings", key="briefing_profile")
         return Request(
-            routes=self._routes(asked),
+            routes=self._routes(asked, own),
             strategy=asked.strategy,
             request_id=asked.request_id,
             reason=asked.reason,
@@ -236,15 +239,15 @@ class Intake:
             introduces=asked.briefing_profile in self._rules.introductions,
         )
 
-    def _routes(self, asked: WarmTransferRequest) -> tuple[Route, ...]:
+    def _routes(self, asked: WarmTransferRequest, own: str) -> tuple[Route, ...]:
         """Whom the rules allow, less those who can't be reached or have just declined."""
-        allowed = tuple(self._route(wanted) for wanted in asked.wanted)
+        allowed = tuple(self._route(wanted, own) for wanted in asked.wanted)
         reached = self.reachability.reachable(allowed) if self.reachability else allowed
         if not reached:
             raise Unreached("unreachable: Asterisk knows that nobody of these is there", status=503)
         return self._cool_downs.spared(reached, self._clock.now())
 
-    def _route(self, wanted: Destination) -> Route:
+    def _route(self, wanted: Destination, own: str) -> Route:
         try:
             return route(
                 Wanted(
@@ -253,6 +256,7 @@ class Intake:
                     caller=wanted.sip_call_from,
                     display_name=wanted.participant_display_name,
                     headers=tuple(wanted.headers.items()),
+                    own=own,
                 ),
                 self._rules.routing,
             )
@@ -286,6 +290,12 @@ class Intake:
         turns = tuple(message.turn() for message in asked.turns)
         self._check_size(() if asked.replace else runner.call.conversation, turns)
         return ev.TranscriptAdded(turns, asked.replace)
+
+
+def _own_number(runner: Runner) -> str:
+    """Empty for a caller who withheld it, and for what is no number, as `anonymous`."""
+    number = runner.call.caller_number
+    return number if not runner.is_withheld and NUMBER.fullmatch(number) else ""
 
 
 def new_transfer_id() -> str:

@@ -56,6 +56,8 @@ class Runner:
         "Every phase so far, oldest first."
         self.admitted: dict[str, Request] = {}
         "Transfer id → a request that is still in the mailbox: it has its place already."
+        self.is_withheld = True
+        "The caller's number is nobody's business, as far as is known."
         self.effects: Effects | None = None
         self._number = number
         self._journal = journal

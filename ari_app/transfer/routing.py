@@ -33,6 +33,8 @@ class Rule:
     max_concurrent: int = 10
     context: str = "none"
     "What the INVITE says about the call."
+    present: str = "fixed"
+    "Whose number the supervisor sees: `fixed`, one of ours, or `caller`, the caller's own."
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,8 @@ class Wanted:
     caller: str | None = None
     display_name: str | None = None
     headers: Sequence[tuple[str, str]] = ()
+    own: str = ""
+    "The caller's own number; empty when it is withheld or not known."
 
 
 def route(wanted: Wanted, rules: Mapping[str, Rule]) -> Route:
@@ -54,7 +58,8 @@ def route(wanted: Wanted, rules: Mapping[str, Rule]) -> Route:
     _check_number("sip_call_to", wanted.to)
     if not any(matches(pattern, wanted.to) for pattern in rule.destinations):
         raise NotAllowed("sip_call_to", f"rule {rule.name} does not allow this destination")
-    caller = wanted.caller or next(iter(rule.callers), "")
+    usual = wanted.own if rule.present == "caller" else next(iter(rule.callers), "")
+    caller = wanted.caller or usual
     if wanted.caller is not None:
         _check_number("sip_call_from", wanted.caller)
         if wanted.caller not in rule.callers:
