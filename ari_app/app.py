@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import structlog
 
@@ -27,6 +28,7 @@ from ari_app.briefing.talk import beside
 from ari_app.config import AgentSettings, Settings
 from ari_app.errors import SettingsError
 from ari_app.http.api import build
+from ari_app.http.finding import Finder
 from ari_app.http.metrics import Metrics
 from ari_app.http.server import listen, serve
 from ari_app.http.webhooks import Receiver, Webhooks, opened
@@ -35,12 +37,16 @@ from ari_app.listening.overhearing import Overhearing, Wish
 from ari_app.listening.tap import Tap
 from ari_app.runtime.clock import SystemClock
 from ari_app.runtime.control import DeskControl
+from ari_app.runtime.cool_downs import CoolDowns
 from ari_app.runtime.desk import Desk, Policy
+from ari_app.runtime.groups import Group, hours_of
 from ari_app.runtime.intake import Intake, Rules
 from ari_app.runtime.ports import Ari, Reply
 from ari_app.runtime.publish import Publisher
+from ari_app.runtime.reachability import Reachability
 from ari_app.runtime.referring import Referring
 from ari_app.runtime.views import payload_of
+from ari_app.signers import signers_of
 from ari_app.transfer.model import Agent, Call
 from ari_app.transfer.routing import Rule
 from ari_app.transfer.turn import Told
@@ -89,6 +95,8 @@ async def running(settings: Settings) -> AsyncIterator[App]:
     engines = Engines(settings.briefing)
     engines.make()
     wishes = wishes_of(settings, engines)
+    rules = rules_of(settings)
+    finder = Finder(settings.destination_webhooks, os.environ)
     receivers = [Receiver.of(name, webhook, os.environ) for name, webhook in settings.webhooks.items()]
     asterisk = settings.asterisk
     client = AriClient(asterisk.url, asterisk.username, asterisk.password.get_secret_value(), asterisk.app)
@@ -97,11 +105,12 @@ async def running(settings: Settings) -> AsyncIterator[App]:
         journal = await SqlJournal.open(settings.journal.url)
         stack.push_async_callback(journal.close)
         stack.push_async_callback(engines.aclose)
+        stack.push_async_callback(finder.aclose)
         webhooks = await stack.enter_async_context(opened(receivers, settings.journal.url, SystemClock()))
         await engines.warm()
         await journal.purge(time.time() - settings.journal.keep_days * 86_400)
         await stack.enter_async_context(client)
-        async with _connected(settings, journal, client, listener, engines, webhooks, wishes) as app:
+        async with _connected(settings, journal, client, listener, engines, webhooks, wishes, rules, finder) as app:
             yield app
 
 
@@ -114,6 +123,8 @@ async def _connected(
     engines: Engines,
     webhooks: Webhooks,
     wishes: Mapping[str, Wish],
+    rules: Rules,
+    finder: Finder,
 ) -> AsyncIterator[App]:
     clock, metrics = SystemClock(), Metrics()
     ari = CountedAri(client, metrics, settings.asterisk.request_timeout)
@@ -121,18 +132,21 @@ async def _connected(
     publisher = Publisher(ari, metrics.phase, webhooks.publish)
     media = settings.asterisk.url.replace("http", "ws", 1)
     briefer = VoiceBriefer(ari, media, engines, app=settings.asterisk.app)
+    cool_downs = CoolDowns({name: rule.cool_down for name, rule in settings.routing_rules.items()})
     desk = Desk(
         policy_of(settings),
         ari=ari,
         journal=journal,
         briefer=briefer,
         clock=clock,
-        on_step=lambda call, told: _take_step(publisher, overhearing, call, told),
+        on_step=lambda call, told: _take_step(publisher, overhearing, cool_downs, call, told),
     )
     tap = partial(Tap, ari, base_url=media, app=settings.asterisk.app)
     overhearing = Overhearing(wishes, desk, speech=engines.hearing, tap=tap)
-    rules = rules_of(settings)
-    intake = Intake(rules, desk, publisher, clock)
+    intake = Intake(rules, desk, publisher, clock, cool_downs)
+    intake.finder = finder
+    offline = frozenset(name for name, rule in settings.routing_rules.items() if rule.skip_offline)
+    intake.reachability = reachability = Reachability(ari, offline)
     desk.on_user_event = intake.on_user_event
     desk.on_referred = Referring(rules.routing, desk, intake).on_referred
     link = AriLink(
@@ -154,6 +168,7 @@ async def _connected(
         webhooks.run(),
         desk.run(),
         link.run(),
+        reachability.run(),
         _gauge(desk, metrics, engines.breakers),
     ):
         yield app
@@ -197,8 +212,11 @@ async def _gauge(desk: Desk, metrics: Metrics, breakers: Breakers) -> None:
         await asyncio.sleep(1.0)
 
 
-def _take_step(publisher: Publisher, overhearing: Overhearing, call: Call, told: tuple[Told, ...]) -> None:
+def _take_step(
+    publisher: Publisher, overhearing: Overhearing, cool_downs: CoolDowns, call: Call, told: tuple[Told, ...]
+) -> None:
     overhearing.on_step(call)
+    cool_downs.note(call, told)
     for phase in told:
         publisher.publish(payload_of(phase), reply_to=phase.reply_to)
 
@@ -226,6 +244,7 @@ def policy_of(settings: Settings) -> Policy:
         fallback=settings.fallback.context,
         lease=settings.hold.lease,
         talk_lease=settings.hold.talk_lease,
+        presents_callers=any(rule.present == "caller" for rule in settings.routing_rules.values()),
     )
 
 
@@ -260,6 +279,17 @@ def wishes_of(settings: Settings, engines: Engines) -> dict[str, Wish]:
 
 def rules_of(settings: Settings) -> Rules:
     return Rules(
+        signers=signers_of(settings, os.environ),
+        groups={
+            name: Group(
+                destinations=group.destinations,
+                strategy=group.strategy,
+                hours=tuple(map(hours_of, group.hours)),
+                zone=ZoneInfo(group.time_zone),
+                closed=group.closed,
+            )
+            for name, group in settings.groups.items()
+        },
         routing={
             name: Rule(
                 name=name,
@@ -271,6 +301,7 @@ def rules_of(settings: Settings) -> Rules:
                 context=rule.context,
                 connected_line=rule.connected_line,
                 refer=rule.refer,
+                present=rule.present,
             )
             for name, rule in settings.routing_rules.items()
         },

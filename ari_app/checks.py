@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from ari_app.config import BriefingProfile, Settings
 from ari_app.errors import AriError, JournalError, ProviderError, SettingsError
+from ari_app.signers import signers_of
 
 if TYPE_CHECKING:
     from ari_app.ari.client import AriClient
@@ -121,8 +122,18 @@ def _policy(settings: Settings) -> Iterator[Finding]:
         if not rule.callers:
             mend = f"list the trunk's numbers in routing_rules.{name}.callers"
             yield warn(f"routing rule {name}", "no callers: requests that present a number are refused", mend)
+    yield _signatures(settings)
     if not settings.http.token.get_secret_value():
         yield ok("http.token", "none: loopback only")
+
+
+def _signatures(settings: Settings) -> Finding:
+    try:
+        signers = signers_of(settings, os.environ)
+    except SettingsError as error:
+        return fail("signatures", str(error), "see docs/reference/signatures.md")
+    wanted = [name or "without an agent" for name, signer in signers.items() if signer.demand == "required"]
+    return ok("signatures", f"required of user events of: {', '.join(wanted)}" if wanted else "of user events: none")
 
 
 async def _engines(settings: Settings, environ: Mapping[str, str]) -> AsyncIterator[Finding]:

@@ -13,6 +13,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 from pydantic import (
     BaseModel,
@@ -28,7 +29,10 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from ari_app.briefing.prompts import LANGUAGES, Texts
 from ari_app.errors import SettingsError
+from ari_app.runtime.groups import REFUSE, hours_of
 from ari_app.transfer.model import Phase
+from ari_app.transfer.routing import matches
+from ari_app.wire import Destination
 
 TEXT_NAMES = frozenset(field.name for field in fields(Texts))
 ENGINES = {
@@ -118,8 +122,29 @@ class JournalSettings(Section):
     "Days after which ended calls are deleted at start."
 
 
-class AgentSettings(Section):
-    """One agent that callers can be connected to."""
+class Signatures(Section):
+    """Signed user events (docs/reference/signatures.md) of callers without an agent: entries hold and handover."""
+
+    signature: Literal["none", "optional", "required"] = "none"
+    "Whether user events must be signed. `optional`: they may be unsigned, but not wrongly signed."
+    secret: SecretStr = SecretStr("")
+    "What they are signed with: 32 characters or more. Several, with spaces between, while it is changed."
+    secret_file: Path | None = None
+    "File with the secret, e.g. one mounted into the container."
+    secret_env: str | None = Field(default=None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
+    "Environment variable with the secret."
+
+    @model_validator(mode="after")
+    def _has_one_secret_to_check_with(self) -> Signatures:
+        given = sum(map(bool, (self.secret.get_secret_value(), self.secret_file, self.secret_env)))
+        if given > 1 or (self.signature != "none" and not given):
+            raise ValueError("secret: give one of secret, secret_file and secret_env")
+        return self
+
+
+class AgentSettings(Signatures):
+    """One agent that callers can be connected to. One of `secret`, `secret_file`, `secret_env` is required where user
+    events are signed (docs/reference/signatures.md)."""
 
     endpoint: str = Field(pattern=r"^[A-Za-z]+/[^&,|\s]+$")
     "Dial string, e.g. PJSIP/front-desk."
@@ -150,12 +175,18 @@ class RoutingRule(Section):
     "Dial string; `{to}` is sip_call_to, e.g. PJSIP/{to}@trunk-a or PJSIP/trunk-a/sip:{to}@host:port."
     callers: tuple[str, ...] = ()
     "Numbers this trunk may present; the first one is used when a request names none."
+    present: Literal["fixed", "caller"] = "fixed"
+    "Number presented when a request names none: the first of `callers`, or the caller's own where the trunk lets you."
     destinations: tuple[str, ...] = ()
     "Patterns that may be dialed: `*` is any rest, `?` one character."
     ring_timeout: Seconds = 25.0
     "Seconds one destination is rung."
     max_concurrent: Annotated[int, Field(ge=1)] = 10
     "Supervisors rung or talked to over this rule at once; one more is refused."
+    skip_offline: bool = False
+    "Destinations whose PJSIP endpoint Asterisk calls offline are left out; it knows with `qualify_frequency`."
+    cool_down: Annotated[float, Field(ge=0, le=86_400)] = 0.0
+    "Seconds for which whoever declined is not rung again, where others can be; 0: not at all. Forgotten at a restart."
     context: Literal["none", "user-to-user", "x-headers"] = "none"
     "What the supervisor's INVITE says about the call in headers: `User-to-User`, `X-WT-…`, or nothing. PJSIP only."
     connected_line: bool = False
@@ -171,6 +202,42 @@ class RoutingRule(Section):
         if "{to}" not in value:
             raise ValueError("put {to} where the dialed number goes, e.g. PJSIP/{to}@trunk-a")
         return value
+
+
+class GroupSettings(Section):
+    """Destinations under one name, for the key `group` of a request."""
+
+    destinations: Annotated[tuple[Destination, ...], Field(min_length=1, max_length=20)]
+    "Tables with the keys of a destination: `routing_rule_id`, `sip_call_to` … The rules hold as for any other."
+    strategy: Literal["sequential", "ring_all"] = "sequential"
+    "How they are rung, when the request does not say."
+    hours: tuple[str, ...] = ()
+    "When it is open: `Mon-Fri 08:00-18:00`, or a list of such; empty: always. `22:00-06:00` ends on the day after."
+    time_zone: str = "UTC"
+    "Of the hours, as in `Europe/Berlin`."
+    closed: Name = REFUSE
+    "When it is not open: `refuse`, or the group that takes its place."
+
+    @field_validator("hours", mode="before")
+    @classmethod
+    def _one_text_is_a_list(cls, hours: Any) -> Any:
+        return (hours,) if isinstance(hours, str) else hours
+
+    @field_validator("hours")
+    @classmethod
+    def _hours_are_understood(cls, hours: tuple[str, ...]) -> tuple[str, ...]:
+        for each in hours:
+            hours_of(each)
+        return hours
+
+    @field_validator("time_zone")
+    @classmethod
+    def _zone_is_known(cls, zone: str) -> str:
+        try:
+            ZoneInfo(zone)
+        except (KeyError, ValueError, OSError):
+            raise ValueError(f"no time zone {zone!r} on this machine; write it like Europe/Berlin") from None
+        return zone
 
 
 class Hold(Section):
@@ -301,40 +368,53 @@ class Fallback(Section):
     "Dialplan context; extension `s`, priority 1."
 
 
-class Webhook(Section):
-    """A receiver of phases over HTTP, signed as Standard Webhooks (docs/reference/webhooks.md). One of `secret`,
-    `secret_file`, `secret_env` is required."""
+class Posted(Section):
+    """What is posted over HTTP, signed as Standard Webhooks."""
 
     url: str = Field(pattern=r"^https?://[^/\s?#@]+([/?][^\s#]*)?$")
-    "Where phases are posted: https, or http to a loopback address."
+    "Where it is posted: https, or http to a loopback address."
     secret: SecretStr = SecretStr("")
     "`whsec_` and 24 to 64 bytes in base64. Several, with spaces between, while it is changed: each of them signs."
     secret_file: Path | None = None
     "File with the secret, e.g. one mounted into the container."
     secret_env: str | None = Field(default=None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
     "Environment variable with the secret."
-    phases: tuple[Phase, ...] = ()
-    "Which phases are sent; all when empty."
-    timeout: Annotated[float, Field(gt=0, le=60)] = 15.0
-    "Seconds the receiver has for its answer."
     allow_http: bool = False
     "Allows http to other hosts; conversations are then readable on the way."
-    most_waiting: Annotated[int, Field(ge=100, le=100_000)] = 10_000
-    "Phases kept for a receiver that does not take them; one more, and the oldest goes."
 
     @model_validator(mode="after")
-    def _is_private_on_the_way(self) -> Webhook:
+    def _is_private_on_the_way(self) -> Posted:
         url = urlsplit(self.url)
         if url.scheme == "http" and not self.allow_http and not _is_loopback(url.hostname or ""):
             raise ValueError("url: use https, or set allow_http")
         return self
 
     @model_validator(mode="after")
-    def _has_one_secret(self) -> Webhook:
+    def _has_one_secret(self) -> Posted:
         given = (self.secret.get_secret_value(), self.secret_file, self.secret_env)
         if sum(map(bool, given)) != 1:
             raise ValueError("secret: give one of secret, secret_file and secret_env")
         return self
+
+
+class Webhook(Posted):
+    """A receiver of phases over HTTP, signed as Standard Webhooks (docs/reference/webhooks.md). One of `secret`,
+    `secret_file`, `secret_env` is required."""
+
+    phases: tuple[Phase, ...] = ()
+    "Which phases are sent; all when empty."
+    timeout: Annotated[float, Field(gt=0, le=60)] = 15.0
+    "Seconds the receiver has for its answer."
+    most_waiting: Annotated[int, Field(ge=100, le=100_000)] = 10_000
+    "Phases kept for a receiver that does not take them; one more, and the oldest goes."
+
+
+class DestinationWebhook(Posted):
+    """Whoever says at run time whom to ring, for the key `group` of a request; signed as Standard Webhooks
+    (docs/how-to/find-the-right-human.md). One of `secret`, `secret_file`, `secret_env` is required."""
+
+    timeout: Annotated[float, Field(gt=0, le=10)] = 1.0
+    "Seconds the receiver has for its answer; the caller talks to the agent meanwhile."
 
 
 class Limits(Section):
@@ -360,11 +440,14 @@ class Settings(BaseSettings):
     http: Http = Http()
     journal: JournalSettings = JournalSettings()
     agents: dict[Name, AgentSettings] = {}
+    signatures: Signatures = Signatures()
     routing_rules: dict[Name, RoutingRule] = {}
+    groups: dict[Name, GroupSettings] = {}
     hold: Hold = Hold()
     briefing: dict[Name, BriefingProfile] = {"default": BriefingProfile()}
     fallback: Fallback = Fallback()
     webhooks: dict[Name, Webhook] = {}
+    destination_webhooks: dict[Name, DestinationWebhook] = {}
     limits: Limits = Limits()
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     "What is logged. Numbers are shortened and secrets left out at every level; what people say never appears."
@@ -373,6 +456,31 @@ class Settings(BaseSettings):
     def _default_agent_is_known(self) -> Settings:
         if self.default_agent is not None and self.default_agent not in self.agents:
             raise ValueError(f"default_agent: no [agents.{self.default_agent}] in the settings; add it")
+        return self
+
+    @model_validator(mode="after")
+    def _groups_ring_whom_the_rules_allow(self) -> Settings:
+        for name, group in self.groups.items():
+            for number, wanted in enumerate(group.destinations):
+                rule = self.routing_rules.get(wanted.routing_rule_id)
+                if rule is None or not any(matches(pattern, wanted.sip_call_to) for pattern in rule.destinations):
+                    key = f"groups.{name}.destinations.{number}"
+                    raise ValueError(f"{key}: no [routing_rules.{wanted.routing_rule_id}] that allows it")
+        return self
+
+    @model_validator(mode="after")
+    def _closed_groups_lead_somewhere(self) -> Settings:
+        for name in self.destination_webhooks.keys() & self.groups.keys():
+            raise ValueError(f"destination_webhooks.{name}: there is a [groups.{name}]; choose another name")
+        if REFUSE in self.groups:
+            raise ValueError(f"groups.{REFUSE}: this name has a meaning of its own; choose another one")
+        for name, group in self.groups.items():
+            seen = [name]
+            while group.closed != REFUSE:
+                if group.closed not in self.groups or group.closed in seen:
+                    raise ValueError(f"groups.{seen[-1]}.closed: name another [groups.NAME], and none in a circle")
+                seen.append(group.closed)
+                group = self.groups[group.closed]
         return self
 
     @model_validator(mode="after")

@@ -108,6 +108,8 @@ class WarmTransferRequest(Message):
     request_id: Identifier | None = None
     destination: Destination | None = None
     destinations: Annotated[list[Destination], Field(min_length=1, max_length=20)] | None = None
+    group: Identifier | None = None
+    "A `[groups.NAME]` of the settings, in place of destinations."
     strategy: Literal["sequential", "ring_all"] = "sequential"
     mode: Literal["warm", "blind"] = "warm"
     reason: Text | None = None
@@ -123,8 +125,8 @@ class WarmTransferRequest(Message):
 
     @model_validator(mode="after")
     def _has_one_kind_of_destination(self) -> WarmTransferRequest:
-        if (self.destination is None) == (self.destinations is None):
-            raise ValueError("destination: give either destination or destinations")
+        if sum(given is not None for given in (self.destination, self.destinations, self.group)) != 1:
+            raise ValueError("destination: give either destination or destinations, or a group")
         return self
 
     @model_validator(mode="after")
@@ -136,6 +138,15 @@ class WarmTransferRequest(Message):
     @property
     def wanted(self) -> tuple[Destination, ...]:
         return tuple(self.destinations) if self.destinations else (self.destination,)  # type: ignore[return-value]
+
+
+class FoundDestinations(BaseModel):
+    """What a destination webhook answers. Other keys are passed over."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    destinations: Annotated[list[Destination], Field(min_length=1, max_length=20)]
+    strategy: Literal["sequential", "ring_all"] = "sequential"
 
 
 class WarmTransferTranscript(Message):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
@@ -18,6 +19,7 @@ from ari_app.agents.ledger import Record
 from ari_app.agents.messages import Message
 from ari_app.agents.transport import NotTaken, Request, lost
 from ari_app.errors import WarmTransferError
+from ari_app.runtime.signatures import signed
 from ari_app.transfer.model import Outcome
 
 log = logging.getLogger("ari_app.agent")
@@ -27,6 +29,8 @@ PAUSES = (0.1, 0.2, 0.5, 1.0, 2.0)
 ONE_REQUEST = 5.0
 "Seconds one HTTP request to Asterisk may take."
 HEARTBEAT = 20.0
+SIGNATURE = 256
+"Bytes of a body that are kept free for a signature."
 
 
 class OverAri:
@@ -44,7 +48,10 @@ class OverAri:
         hear: Callable[[Mapping[str, Any]], None],
         *,
         started_within: float,
+        secret: str | None = None,
     ) -> None:
+        self._secret = (secret or "").encode()
+        self._room = history.ARI_LIMIT - (SIGNATURE if secret else 0)
         self._base = url.rstrip("/").removesuffix("/ari") + "/ari"
         self._login = {"Authorization": aiohttp.encode_basic_auth(username, password)}
         self._channel = channel
@@ -181,15 +188,15 @@ class OverAri:
 
     def _split(self, variables: dict[str, Any], conversation: list[Message]) -> list[Message]:
         """Puts the conversation into the request when it fits, else returns it to be sent ahead."""
-        if len(bare := history.body(variables)) > history.ARI_LIMIT:
+        if len(bare := history.body(variables)) > self._room:
             raise WarmTransferError(
-                f"the request has {len(bare)} bytes without its chat_history, and Asterisk takes {history.ARI_LIMIT}: "
+                f"the request has {len(bare)} bytes without its chat_history, and Asterisk takes {self._room}: "
                 "shorten reason, summary, summary_prompt or metadata, or give http_url"
             )
         if not conversation:
             return []
         whole = variables | {"chat_history": conversation}
-        if len(history.body(whole)) > history.ARI_LIMIT:
+        if len(history.body(whole)) > self._room:
             return conversation
         variables["chat_history"] = conversation
         return []
@@ -210,7 +217,7 @@ class OverAri:
         await self._tell(messages)
 
     async def _tell(self, messages: Sequence[Message], *, replace: bool = False) -> None:
-        for piece in history.pieces(messages, history.ARI_LIMIT, replace=replace):
+        for piece in history.pieces(messages, self._room, replace=replace):
             await self._post("WarmTransferTranscript", piece)
 
     async def cancel(self, record: Record, reason: str | None) -> bool:
@@ -236,7 +243,7 @@ class OverAri:
             async with self._session.post(
                 f"{self._base}/events/user/{event}",
                 params=where,
-                data=history.body(variables),
+                data=history.body(self._sealed(event, variables)),
                 headers={"Content-Type": "application/json"},
             ) as answer:
                 status, text = answer.status, await answer.text()
@@ -244,6 +251,12 @@ class OverAri:
             raise lost(f"Asterisk can't be reached ({str(error) or type(error).__name__})") from None
         if status >= 400:
             raise self._refusal(status, text)
+
+    def _sealed(self, event: str, variables: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Signed as it will be on the way, and anew each time: a signature is good once."""
+        if not self._secret:
+            return variables
+        return signed(event, self._channel, json.loads(history.encoded(variables)), self._secret, time.time())
 
     def _refusal(self, status: int, text: str) -> NotTaken:
         if status in (401, 403):

@@ -33,8 +33,9 @@ class AgentSession:
     - `http_url`, `token`: its HTTP,
     - `ari_url`, `username`, `password`: ARI user events; `app` is then the app's name in Asterisk (`WT_APP`).
 
-    `channel_id` is the caller's channel or the agent's own leg. `started_within`: seconds after which a request that
-    nobody answered counts as lost. Close it with `aclose`, or use it as an async context."""
+    `channel_id` is the caller's channel or the agent's own leg. `secret` signs what goes over ARI. `started_within`:
+    seconds after which a request that nobody answered counts as lost. Close it with `aclose`, or use it as an async
+    context."""
 
     def __init__(
         self,
@@ -46,6 +47,7 @@ class AgentSession:
         app: str | App = "warm-transfer",
         http_url: str | None = None,
         token: str | None = None,
+        secret: str | None = None,
         agent: Any = None,
         started_within: float = 5.0,
     ) -> None:
@@ -65,7 +67,9 @@ class AgentSession:
             self._transport = OverHttp(http_url, token, channel_id, self._ledger.hear, started_within=started_within)
         elif ari_url and username is not None and password is not None:
             self._transport = OverAri(
-                *(ari_url, username, password, channel_id, app, self._ledger.hear), started_within=started_within
+                *(ari_url, username, password, channel_id, app, self._ledger.hear),
+                started_within=started_within,
+                secret=secret,
             )
         else:
             raise WarmTransferError("ari_url: give ari_url, username and password, or http_url, or app=the app itself")

@@ -8,7 +8,7 @@ import hmac
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ari_app.config import Webhook
+from ari_app.config import Posted
 from ari_app.errors import SettingsError
 
 PREFIX = "whsec_"
@@ -31,9 +31,9 @@ def _signature(key: bytes, content: bytes) -> str:
     return base64.b64encode(hmac.digest(key, content, "sha256")).decode()
 
 
-def keys_of(name: str, webhook: Webhook, environ: Mapping[str, str]) -> tuple[bytes, ...]:
+def keys_of(name: str, webhook: Posted, environ: Mapping[str, str], section: str = "webhooks") -> tuple[bytes, ...]:
     """The newest first. Raises SettingsError naming the key of the settings, never its value."""
-    key, text = _secret(name, webhook, environ)
+    key, text = _secret(f"{section}.{name}", webhook, environ)
     try:
         keys = tuple(_decoded(secret) for secret in text.split())
     except ValueError as error:
@@ -43,13 +43,13 @@ def keys_of(name: str, webhook: Webhook, environ: Mapping[str, str]) -> tuple[by
     return keys
 
 
-def _secret(name: str, webhook: Webhook, environ: Mapping[str, str]) -> tuple[str, str]:
+def _secret(where: str, webhook: Posted, environ: Mapping[str, str]) -> tuple[str, str]:
     if webhook.secret_file:
-        key = f"webhooks.{name}.secret_file"
+        key = f"{where}.secret_file"
         return key, _read(key, webhook.secret_file)
     if webhook.secret_env:
-        return f"webhooks.{name}.secret_env", environ.get(webhook.secret_env, "")
-    return f"webhooks.{name}.secret", webhook.secret.get_secret_value()
+        return f"{where}.secret_env", environ.get(webhook.secret_env, "")
+    return f"{where}.secret", webhook.secret.get_secret_value()
 
 
 def _read(key: str, file: Path) -> str:

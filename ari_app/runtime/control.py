@@ -41,6 +41,7 @@ class DeskControl:
 
     async def request_transfer(self, call_ref: str, variables: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:
         runner = self._live(call_ref)
+        variables = await self._intake.found(runner, variables)
         event, known = self._intake.admit(runner, variables, new_transfer_id())
         if event is None:
             return await self.transfer(known or ""), False

@@ -16,12 +16,13 @@ from typing import Any
 
 import structlog
 
+from ari_app.runtime import occupancy
 from ari_app.runtime.effects import Effects
 from ari_app.runtime.ports import Ari, Briefer, Clock, Journal, Snapshot
 from ari_app.runtime.runner import Runner
 from ari_app.transfer import events as ev
 from ari_app.transfer import ids, machine
-from ari_app.transfer.model import Agent, Call, Entry, Outcome, State
+from ari_app.transfer.model import Agent, Call, Entry, State
 from ari_app.transfer.recovery import Seen, reconcile
 from ari_app.transfer.referral import DECLINED
 from ari_app.transfer.turn import Told
@@ -29,6 +30,8 @@ from ari_app.transfer.turn import Told
 log = structlog.get_logger(__name__)
 
 TALKING = frozenset({State.TALKING, State.CONNECTED})
+FAR_HALF = ";2"
+"Asterisk's ending of the id of a Local channel's half that runs the dialplan; its user events reach us unasked."
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,8 @@ class Policy:
     fallback: str
     lease: float
     talk_lease: float
+    presents_callers: bool = False
+    "Some rule shows supervisors the caller's own number."
 
 
 class Role(Enum):
@@ -168,11 +173,12 @@ class Desk:
             self._where[attempt.channel_id] = (runner, Role.SUPERVISOR)
 
     def find(self, reference: str) -> Runner | None:
-        """The live call with this call id, or in which this channel is the caller or the agent's leg."""
+        """The live call with this call id, or in which this channel is the caller or the agent's leg, the dialplan's
+        half of a Local one included."""
         if reference in self.live:
             return self.live[reference]
-        runner, role = self._where.get(reference, (None, Role.OTHER))
-        return runner if role in (Role.CALLER, Role.AGENT) else None
+        known = self._where.get(reference) or self._where.get(reference.removesuffix(FAR_HALF))
+        return known[0] if known and known[1] in (Role.CALLER, Role.AGENT) else None
 
     def overheard(self, call_id: str, event: ev.Event) -> None:
         """From whoever listens in on this call; it may have ended meanwhile."""
@@ -258,6 +264,7 @@ class Desk:
         runner = self._runner(Call(call_id), number=0)
         self._where[channel] = (runner, Role.CALLER)
         self._start(runner)
+        self._learn_presentation(runner, channel)
         policy = self.policy
         runner.tell(
             ev.CallArrived(
@@ -275,6 +282,16 @@ class Desk:
                 asterisk=self._asterisk,
             )
         )
+
+    def _learn_presentation(self, runner: Runner, channel: str) -> None:
+        """Asterisk's events have the number of a caller who withheld it, too; whether they did it must be asked."""
+        if self.policy.presents_callers:
+            self._spawn(self._ask_presentation(runner, channel))
+
+    async def _ask_presentation(self, runner: Runner, channel: str) -> None:
+        reply = await self._ari.call("channels.getChannelVar", channelId=channel, variable="CALLERID(pres)")
+        said = reply.body.get("value", "") if reply.ok and isinstance(reply.body, dict) else ""
+        runner.is_withheld = not said.startswith("allowed")
 
     def _agent(self, call_id: str, options: Mapping[str, str]) -> Agent | None:
         name = options.get("agent") or self.policy.default_agent
@@ -305,6 +322,7 @@ class Desk:
             runner.tell_all(reconcile(runner.call, seen, resuming=False))
         for runner in self._asleep:
             self._start(runner)
+            self._learn_presentation(runner, runner.call.caller)
             runner.tell_all(reconcile(runner.call, seen, resuming=True))
             log.info("call taken up again", call_id=runner.call.call_id, state=runner.call.state.value)
         self._asleep.clear()
@@ -357,9 +375,14 @@ class Desk:
     def transfers_in_flight(self) -> int:
         return sum(1 for runner in self.live.values() if runner.call.transfer_in_flight)
 
-    def legs_over(self, rule: str) -> int:
-        """Supervisors rung or talked to over this rule right now."""
-        return sum(_uses(runner.call, rule) for runner in self.live.values())
+    def transfers_beside(self, this: Runner) -> int:
+        """Of other calls: in flight, or admitted and about to be."""
+        others = (runner for runner in self.live.values() if runner is not this)
+        return sum(1 for runner in others if runner.call.transfer_in_flight or runner.admitted)
+
+    def legs_over(self, rule: str, *, beside: Runner | None = None) -> int:
+        """Supervisors whom other calls ring or talk to over this rule, or may yet."""
+        return sum(_legs(runner, rule) for runner in self.live.values() if runner is not beside)
 
     async def drained(self) -> None:
         """Returns when no transfer is in flight. New ones are refused from now on."""
@@ -373,10 +396,9 @@ class Desk:
             self._idle.set_result(None)
 
 
-def _uses(call: Call, rule: str) -> int:
-    attempts = [a for a in (call.transfer.attempts if call.transfer else ()) if a.route.rule == rule]
-    talking = {Outcome.COMPLETED} if call.state is State.CONNECTED else set()
-    return sum(attempt.outcome is None or attempt.outcome in talking for attempt in attempts)
+def _legs(runner: Runner, rule: str) -> int:
+    admitted = [occupancy.wanted(request, rule) for request in runner.admitted.values()]
+    return max(occupancy.taken(runner.call, rule), *admitted, 0)
 
 
 def _option(arg: str) -> tuple[str, str]:

@@ -5,25 +5,31 @@ nothing was touched.
 from __future__ import annotations
 
 import json
+import re
 import secrets
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 import structlog
 
 from ari_app.errors import RequestRefused
-from ari_app.runtime import views
+from ari_app.runtime import occupancy, views
+from ari_app.runtime.cool_downs import CoolDowns
 from ari_app.runtime.desk import Desk
+from ari_app.runtime.dialplan import unfolded
+from ari_app.runtime.groups import Group, resolved
 from ari_app.runtime.ports import Clock, Publisher
+from ari_app.runtime.reachability import Reachability
 from ari_app.runtime.runner import Runner
+from ari_app.runtime.signatures import Seals, Signer
 from ari_app.transfer import events as ev
 from ari_app.transfer.conversation import of_agent
-from ari_app.transfer.model import Call, Outcome, Request, Route, State, Turn
+from ari_app.transfer.model import Outcome, Request, Route, State, Turn
 from ari_app.transfer.routing import NotAllowed, Rule, Wanted, route
 from ari_app.wire import (
     Destination,
+    FoundDestinations,
     WarmTransferCancel,
     WarmTransferRequest,
     WarmTransferTranscript,
@@ -31,6 +37,8 @@ from ari_app.wire import (
 )
 
 log = structlog.get_logger(__name__)
+
+NUMBER = re.compile(r"\+?[0-9*#]{1,32}")
 
 
 @dataclass(frozen=True)
@@ -44,20 +52,49 @@ class Rules:
     transcript_bytes: int
     introductions: frozenset[str] = frozenset()
     "Names of the profiles that introduce caller and supervisor to each other."
+    groups: Mapping[str, Group] = field(default_factory=dict)
+    signers: Mapping[str | None, Signer] = field(default_factory=dict)
+    "Whose user events are signed: agent, or None for calls without one."
+
+
+class Finder(Protocol):
+    """Whoever says at run time whom to ring."""
+
+    @property
+    def names(self) -> Collection[str]:
+        """Those of a request's `group` that it answers to."""
+
+    async def find(self, name: str, facts: Mapping[str, Any]) -> FoundDestinations:
+        """Raises RequestRefused."""
 
 
 class Congested(RequestRefused):
     """There is no room for one more; later there may be."""
 
 
+class Unreached(RequestRefused):
+    """Asterisk reaches none of the destinations now; later it may."""
+
+
+OUTCOMES = {Congested: Outcome.CONGESTION, Unreached: Outcome.UNREACHABLE}
+"What a refusal is called where it is not just `refused`."
+
+
 class Intake:
     """The door for requests, whichever way they come."""
 
-    def __init__(self, rules: Rules, desk: Desk, publisher: Publisher, clock: Clock) -> None:
+    def __init__(
+        self, rules: Rules, desk: Desk, publisher: Publisher, clock: Clock, cool_downs: CoolDowns | None = None
+    ) -> None:
         self._rules = rules
         self._desk = desk
         self._publisher = publisher
         self._clock = clock
+        self._cool_downs = cool_downs or CoolDowns({})
+        self.finder: Finder | None = None
+        self.reachability: Reachability | None = None
+        self._seals = Seals(rules.signers)
+        self._began = clock.now()
 
     # By ARI user event
 
@@ -77,18 +114,49 @@ class Intake:
         try:
             if runner is None:
                 raise RequestRefused("names no channel of a call here; send source=channel:<id>", key="source")
-            event, known = self.admit(runner, variables, transfer_id)
-            if event:
-                runner.tell(event)
-            elif known:
-                log.info("the same request again", transfer_id=known, call_id=runner.call.call_id)
+            variables = self._opened("WarmTransferRequest", runner, variables, channel)
+            if self._finds(variables):
+                runner.beside(self._find_and_begin(runner, variables, transfer_id))
+            else:
+                self._begin(runner, variables, transfer_id)
         except RequestRefused as refused:
             self._refuse(runner.call.call_id if runner else None, transfer_id, variables, refused)
+
+    def _begin(self, runner: Runner, variables: Mapping[str, Any], transfer_id: str) -> None:
+        event, known = self.admit(runner, variables, transfer_id)
+        if event:
+            runner.tell(event)
+        elif known:
+            log.info("the same request again", transfer_id=known, call_id=runner.call.call_id)
+
+    async def _find_and_begin(self, runner: Runner, variables: Mapping[str, Any], transfer_id: str) -> None:
+        """Beside the call: it goes on talking, and other events are read, while somebody else is asked."""
+        try:
+            self._begin(runner, await self.found(runner, variables), transfer_id)
+        except RequestRefused as refused:
+            self._refuse(runner.call.call_id, transfer_id, variables, refused)
+        except Exception:
+            log.exception("no destination found", call_id=runner.call.call_id)
+            self._refuse(runner.call.call_id, transfer_id, variables, RequestRefused("a defect here", key="group"))
+
+    def _opened(
+        self, name: str, runner: Runner, variables: Mapping[str, Any], channel: str | None
+    ) -> Mapping[str, Any]:
+        """What was said, when whoever said it may say it. Raises RequestRefused."""
+        call = runner.call
+        bare = self._seals.opened(
+            name,
+            variables,
+            agent=call.agent.name if call.agent else None,
+            channel=channel or "",
+            recalled=call.arrived_at < self._began,
+        )
+        return unfolded(name, bare)
 
     def _refuse(
         self, call_id: str | None, transfer_id: str, variables: Mapping[str, Any], refused: RequestRefused
     ) -> None:
-        outcome = Outcome.CONGESTION if isinstance(refused, Congested) else Outcome.REFUSED
+        outcome = OUTCOMES.get(type(refused), Outcome.REFUSED)
         log.warning("request refused", call_id=call_id, why=str(refused), status=refused.status)
         payload = views.refused_payload(transfer_id, call_id, dict(variables), outcome, str(refused), self._clock.now())
         reply_to = variables.get("reply_to")
@@ -99,7 +167,7 @@ class Intake:
             runner = self._desk.find(channel or "")
             if runner is None:
                 raise RequestRefused("names no channel of a call here; send source=channel:<id>", key="source")
-            action(runner, variables)
+            action(runner, self._opened(name, runner, variables, channel))
         except RequestRefused as refused:
             log.warning("user event refused", name=name, why=str(refused))
 
@@ -111,6 +179,30 @@ class Intake:
 
     # By any way
 
+    def _finds(self, variables: Mapping[str, Any]) -> bool:
+        return self.finder is not None and variables.get("group") in self.finder.names
+
+    async def found(self, runner: Runner, variables: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The request with destinations in place of a webhook's name; what they are worth the rules say afterwards.
+
+        Raises RequestRefused."""
+        if self.finder is None or not self._finds(variables):
+            return variables
+        asked, call = parse(WarmTransferRequest, variables), runner.call
+        if dict(call.requests).get(asked.request_id or ""):
+            return variables
+        facts = {
+            "call_id": call.call_id,
+            "channel": call.caller,
+            "agent": call.agent.name if call.agent else None,
+            "caller_number": call.caller_number,
+            "request_id": asked.request_id,
+            "reason": asked.reason,
+            "metadata": asked.metadata,
+        }
+        found = (await self.finder.find(str(asked.group), facts)).model_dump(exclude_unset=True)
+        return found | {key: value for key, value in variables.items() if key != "group"}
+
     def admit(
         self, runner: Runner, variables: Mapping[str, Any], transfer_id: str
     ) -> tuple[ev.TransferRequested | None, str | None]:
@@ -121,17 +213,17 @@ class Intake:
         known = dict(runner.call.requests).get(asked.request_id or "")
         if known:
             return None, known
-        request = self._request(asked)
-        self._check_room(runner.call, request)
+        request = self._request(resolved(asked, self._rules.groups, self._clock.now()), _own_number(runner))
+        self._check_room(runner, request)
         turns = tuple(message.turn() for message in asked.chat_history)
         self._check_size(of_agent(runner.call), turns)
         return ev.TransferRequested(transfer_id, request, turns), None
 
-    def _request(self, asked: WarmTransferRequest) -> Request:
+    def _request(self, asked: WarmTransferRequest, own: str) -> Request:
         if asked.briefing_profile not in self._rules.briefing_profiles:
             raise RequestRefused(f"no [briefing.{asked.briefing_profile}] in the settings", key="briefing_profile")
         return Request(
-            routes=tuple(self._route(wanted) for wanted in asked.wanted),
+            routes=self._routes(asked, own),
             strategy=asked.strategy,
             mode=asked.mode,
             request_id=asked.request_id,
@@ -147,7 +239,15 @@ class Intake:
             introduces=asked.mode == "warm" and asked.briefing_profile in self._rules.introductions,
         )
 
-    def _route(self, wanted: Destination) -> Route:
+    def _routes(self, asked: WarmTransferRequest, own: str) -> tuple[Route, ...]:
+        """Whom the rules allow, less those who can't be reached or have just declined."""
+        allowed = tuple(self._route(wanted, own) for wanted in asked.wanted)
+        reached = self.reachability.reachable(allowed) if self.reachability else allowed
+        if not reached:
+            raise Unreached("unreachable: Asterisk knows that nobody of these is there", status=503)
+        return self._cool_downs.spared(reached, self._clock.now())
+
+    def _route(self, wanted: Destination, own: str) -> Route:
         try:
             return route(
                 Wanted(
@@ -156,30 +256,28 @@ class Intake:
                     caller=wanted.sip_call_from,
                     display_name=wanted.participant_display_name,
                     headers=tuple(wanted.headers.items()),
+                    own=own,
                 ),
                 self._rules.routing,
             )
         except NotAllowed as refused:
             raise RequestRefused(refused.reason, key=f"destination.{refused.key}", status=403) from None
 
-    def _check_room(self, call: Call, request: Request) -> None:
+    def _check_room(self, runner: Runner, request: Request) -> None:
+        call = runner.call
         if self._desk.draining:
             raise Congested("the app is shutting down", status=503)
         if call.transfer_in_flight:
             raise RequestRefused("a transfer of this call is in flight", status=409)
         if call.state not in (State.TALKING, State.WAITING):
             raise RequestRefused(f"the call is {call.state.value}; it can't be transferred now", status=409)
-        if self._desk.transfers_in_flight() >= self._rules.max_transfers:
+        if self._desk.transfers_beside(runner) >= self._rules.max_transfers:
             raise Congested(f"congestion: {self._rules.max_transfers} transfers are in flight", status=503)
-        for rule, wanted in Counter(to.rule for to in request.routes).items():
-            limit, carried = self._rules.routing[rule].max_concurrent, self._desk.legs_over(rule)
-            if carried >= limit:
-                raise Congested(f"congestion: rule {rule} carries {limit} supervisors already", status=503)
-            if request.rings_all and carried + wanted > limit:
-                raise Congested(
-                    f"congestion: rule {rule} carries {carried} of {limit} supervisors, {wanted} are asked for at once",
-                    status=503,
-                )
+        for rule in {each.rule for each in request.routes}:
+            limit, wanted = self._rules.routing[rule].max_concurrent, occupancy.wanted(request, rule)
+            carried = self._desk.legs_over(rule, beside=runner)
+            if carried + wanted > limit:
+                raise Congested(_too_many(rule, carried, limit, wanted), status=503)
 
     def _check_size(self, kept: Sequence[Turn], turns: Sequence[Turn]) -> None:
         held = sum(len(turn.content.encode()) + len(turn.tool_calls or "") for turn in kept)
@@ -195,5 +293,17 @@ class Intake:
         return ev.TranscriptAdded(turns, asked.replace)
 
 
+def _own_number(runner: Runner) -> str:
+    """Empty for a caller who withheld it, and for what is no number, as `anonymous`."""
+    number = runner.call.caller_number
+    return number if not runner.is_withheld and NUMBER.fullmatch(number) else ""
+
+
 def new_transfer_id() -> str:
     return f"tr_{secrets.token_hex(8)}"
+
+
+def _too_many(rule: str, carried: int, limit: int, wanted: int) -> str:
+    if wanted == 1:
+        return f"congestion: rule {rule} carries {limit} supervisors already"
+    return f"congestion: rule {rule} carries {carried} of {limit} supervisors, {wanted} are asked for at once"

@@ -18,8 +18,8 @@ from ari_app.runtime.effects import SIDE_BY_SIDE, Effects
 from ari_app.runtime.ports import Clock, Journal, Step
 from ari_app.transfer import machine
 from ari_app.transfer.commands import Command
-from ari_app.transfer.events import DeadlinePassed, Event
-from ari_app.transfer.model import Call, State, Transfer
+from ari_app.transfer.events import DeadlinePassed, Event, TransferRequested
+from ari_app.transfer.model import Call, Request, State, Transfer
 from ari_app.transfer.turn import Told
 
 log = structlog.get_logger(__name__)
@@ -54,6 +54,10 @@ class Runner:
         "Every transfer of the call so far, as it is now."
         self.told: list[Told] = []
         "Every phase so far, oldest first."
+        self.admitted: dict[str, Request] = {}
+        "Transfer id → a request that is still in the mailbox: it has its place already."
+        self.is_withheld = True
+        "The caller's number is nobody's business, as far as is known."
         self.effects: Effects | None = None
         self._number = number
         self._journal = journal
@@ -66,7 +70,12 @@ class Runner:
         self._running: set[asyncio.Task[None]] = set()
 
     def tell(self, event: Event) -> None:
-        self._mailbox.put_nowait(Mail(event))
+        self._post(Mail(event))
+
+    def _post(self, mail: Mail) -> None:
+        if isinstance(mail.event, TransferRequested):
+            self.admitted[mail.event.transfer_id] = mail.event.request
+        self._mailbox.put_nowait(mail)
 
     def tell_all(self, events: Sequence[Event]) -> None:
         for event in events:
@@ -75,7 +84,7 @@ class Runner:
     async def ask(self, event: Event) -> machine.Step:
         """Tells the event and waits for what the step made of it."""
         done: asyncio.Future[machine.Step] = asyncio.get_running_loop().create_future()
-        self._mailbox.put_nowait(Mail(event, done))
+        self._post(Mail(event, done))
         return await done
 
     def remember(self, story: machine.Story) -> None:
@@ -122,6 +131,8 @@ class Runner:
             log.debug("noted", call_id=self.call.call_id, state=self.call.state, happened=type(mail.event).__name__)
         else:
             await self._advance(step, mail.event, now)
+        if isinstance(mail.event, TransferRequested):
+            self.admitted.pop(mail.event.transfer_id, None)
         if mail.done and not mail.done.done():
             mail.done.set_result(step)
 

@@ -37,6 +37,8 @@ class Rule:
     "After the join the supervisor's phone shows the caller."
     refer: bool = False
     "Whether a REFER may ask for its destinations."
+    present: str = "fixed"
+    "Whose number the supervisor sees: `fixed`, one of ours, or `caller`, the caller's own."
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,8 @@ class Wanted:
     caller: str | None = None
     display_name: str | None = None
     headers: Sequence[tuple[str, str]] = ()
+    own: str = ""
+    "The caller's own number; empty when it is withheld or not known."
 
 
 def route(wanted: Wanted, rules: Mapping[str, Rule]) -> Route:
@@ -58,7 +62,8 @@ def route(wanted: Wanted, rules: Mapping[str, Rule]) -> Route:
     _check_number("sip_call_to", wanted.to)
     if not any(matches(pattern, wanted.to) for pattern in rule.destinations):
         raise NotAllowed("sip_call_to", f"rule {rule.name} does not allow this destination")
-    caller = wanted.caller or next(iter(rule.callers), "")
+    usual = wanted.own if rule.present == "caller" else next(iter(rule.callers), "")
+    caller = wanted.caller or usual
     if wanted.caller is not None:
         _check_number("sip_call_from", wanted.caller)
         if wanted.caller not in rule.callers:

@@ -8,6 +8,7 @@ import pytest
 from fake_asterisk import CHANNEL, LOGIN, ending, phase, story
 
 from ari_app import AgentSession, SIPDestination, WarmTransferConfig, WarmTransferError, WarmTransferPhase
+from ari_app.runtime.signatures import Seals, Signer
 
 DESTINATION = SIPDestination("rr_x", "+14155550123", "+14155550100")
 
@@ -123,6 +124,26 @@ async def test_what_asterisk_says_is_in_the_result(asterisk, config, what_is, ou
         result = await session.warm_transfer(config)
 
     assert (result.outcome, words in result.error, len(asterisk.bodies)) == (outcome, True, posts)
+
+
+async def test_with_a_secret_all_that_is_said_is_signed_and_nothing_twice(asterisk, config):
+    secret = "correct-horse-battery-staple-0123456789"
+    seals = Seals({None: Signer("required", (secret.encode(),))})
+    lost = iter([True, False])
+    asterisk.answer = lambda asked: [] if next(lost) else story(asked["request_id"])
+    login = dict(zip(("username", "password"), LOGIN, strict=True))
+    where = {"ari_url": asterisk.url, **login, "channel_id": CHANNEL}
+    async with AgentSession(**where, secret=secret, started_within=0.5) as session:
+        await session.add_messages([{"role": "user", "content": "Zwölf Prozent \ud800, " + "wörtlich " * 9_000}])
+        result = await session.warm_transfer(config)
+        await session.cancel("never mind")
+
+    assert result.success
+    names = [name for name, _ in asterisk.posted]
+    assert names.count("WarmTransferRequest") == 2 and names.count("WarmTransferTranscript") > 2
+    for name, variables in asterisk.posted:
+        assert "signature" not in seals.opened(name, variables, agent=None, channel=CHANNEL)
+    assert max(asterisk.bodies) <= 40_960
 
 
 async def test_a_wrong_password_is_misuse(asterisk, config):

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from ari_app.ari.translate import Translator
+from ari_app.runtime.cool_downs import CoolDowns
 from ari_app.runtime.desk import Desk, Policy
 from ari_app.runtime.intake import Intake, Rules
 from ari_app.runtime.publish import Publisher
@@ -57,6 +58,7 @@ class World:
         self.clock = ManualClock()
         self.briefer = StringBriefer()
         self.payloads = []
+        self.cool_downs = CoolDowns({})
         self.publisher = Publisher(self.ari, self.payloads.append)
         self.desk = Desk(
             policy(),
@@ -66,11 +68,12 @@ class World:
             clock=self.clock,
             on_step=self._publish,
         )
-        self.intake = Intake(rules(**changes), self.desk, self.publisher, self.clock)
+        self.intake = Intake(rules(**changes), self.desk, self.publisher, self.clock, self.cool_downs)
         self.desk.on_user_event = self.intake.on_user_event
         self.ari.on_event = Translator(self.desk).deliver
 
     def _publish(self, call, told):
+        self.cool_downs.note(call, told)
         for phase in told:
             self.publisher.publish(payload_of(phase), reply_to=phase.reply_to)
 

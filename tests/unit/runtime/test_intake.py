@@ -60,6 +60,23 @@ async def test_the_agents_leg_may_be_the_source(world):
     assert world.call.state is State.DIALING
 
 
+async def test_a_dialplan_asks_with_texts_on_its_half_of_the_agents_leg(world):
+    await world.talking()
+    flat = {
+        " Routing_Rule_ID": "rr",
+        "destination_to": "2001",
+        "supervisor_join_timeout": "30",
+        "reply_to": "agent-app",
+    }
+    world.desk.user_event("WarmTransferRequest", flat | {"priority": "1"}, f"{world.agent_leg};2")
+    await world.settle()
+    assert "priority" in world.payloads[0]["data"]["reason"]
+    world.desk.user_event("WarmTransferRequest", flat, f"{world.agent_leg};2")
+    await world.settle()
+    request = world.call.transfer.request
+    assert (request.routes[0].sip_call_to, request.supervisor_join_timeout) == ("2001", 30.0)
+
+
 async def test_the_supervisors_leg_may_not(world):
     await world.briefing()
     world.desk.user_event("WarmTransferCancel", {}, world.supervisor_leg)

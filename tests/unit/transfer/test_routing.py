@@ -58,3 +58,23 @@ def test_patterns():
     assert matches("2???", "2001")
     assert not matches("2???", "200")
     assert not matches("2.01", "2x01")
+
+
+@pytest.mark.parametrize(
+    ("present", "own", "asked", "shown"),
+    [
+        ("fixed", "+4930123", None, "+14155550100"),
+        ("caller", "+4930123", None, "+4930123"),
+        ("caller", "+4930123", "+14155550100", "+14155550100"),
+        ("caller", "", None, ""),
+    ],
+)
+def test_whose_number_is_presented(present, own, asked, shown):
+    rule = Rule("rr", "PJSIP/{to}", callers=("+14155550100",), destinations=("2???",), present=present)
+    assert route(Wanted("rr", "2001", asked, own=own), {"rr": rule}).sip_call_from == shown
+
+
+def test_the_callers_own_number_is_not_for_requests_to_name():
+    rule = Rule("rr", "PJSIP/{to}", destinations=("2???",), present="caller")
+    with pytest.raises(NotAllowed):
+        route(Wanted("rr", "2001", "+4930123", own="+4930123"), {"rr": rule})
