@@ -218,6 +218,7 @@ def rules_of(settings: Settings) -> Rules:
                 ring_timeout=rule.ring_timeout,
                 max_concurrent=rule.max_concurrent,
                 context=rule.context,
+                moh_class=rule.moh_class,
             )
             for name, rule in settings.routing_rules.items()
         },
@@ -226,4 +227,7 @@ def rules_of(settings: Settings) -> Rules:
         max_transfers=settings.limits.transfers,
         transcript_bytes=settings.limits.transcript_bytes,
         introductions=frozenset(name for name, profile in settings.briefing.items() if profile.introduction),
+        reassure_every=settings.hold.reassure_every,
+        return_key=settings.hold.return_key,
+        max_transfer_seconds=settings.hold.max_transfer_seconds,
     )

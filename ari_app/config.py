@@ -144,6 +144,8 @@ class RoutingRule(Section):
     "Supervisors rung or talked to over this rule at once; one more is refused."
     context: Literal["none", "user-to-user", "x-headers"] = "none"
     "What the supervisor's INVITE says about the call in headers: `User-to-User`, `X-WT-…`, or nothing. PJSIP only."
+    moh_class: Name | None = None
+    "Music on hold class of callers who wait for this rule's supervisors, when the request names none."
 
     @field_validator("endpoint")
     @classmethod
@@ -164,6 +166,12 @@ class Hold(Section):
     "Seconds without this app after which Asterisk itself takes a held caller to the extension `T`."
     talk_lease: Seconds = 3600.0
     "The same while the caller talks to somebody."
+    reassure_every: Annotated[float, Field(ge=0, le=3600, allow_inf_nan=False)] = 0.0
+    "Seconds of music after which the caller is told how it stands (texts `caller_…`); 0: never."
+    return_key: str | None = Field(default=None, pattern=r"^[0-9]$")
+    "Key by which the caller ends the transfer and goes back to the agent, until a supervisor has accepted."
+    max_transfer_seconds: Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)] = 0.0
+    "Seconds from the request to a supervisor's yes, after which the caller goes back; 0: only the request's timeouts."
 
 
 class EngineOptions(Section):

@@ -13,6 +13,7 @@ from typing import Any
 
 import structlog
 
+from ari_app.runtime.asides import Asides
 from ari_app.runtime.ports import Ari, Briefer, Briefing, Fate, Reply, Tell
 from ari_app.transfer import commands as cmd
 from ari_app.transfer import context
@@ -58,6 +59,7 @@ class Effects:
         self._tell = tell
         self._app = app
         self._lease, self._talk_lease = lease, talk_lease
+        self._asides = Asides(ari, tell)
         self._briefing: Briefing | None = None
         self._briefing_of = ""
 
@@ -134,6 +136,17 @@ class Effects:
         if not reply.ok:
             self._tell(ev.ReturnFailed(_why("return", reply)))
         await self._set_lease(do.caller, self._talk_lease)
+
+    @_do.register
+    async def _(self, do: cmd.InterruptMusic) -> None:
+        reply = await self._move(do.caller, do.bridge_id)
+        if not reply.ok:
+            log.warning("the caller can't be told anything", why=_why("speak to the caller", reply))
+            self._tell(ev.WordsOver(do.media_id, heard=False))
+
+    @_do.register
+    async def _(self, do: cmd.Aside) -> None:
+        await self._asides.say(do, self._require_briefing())
 
     async def _move(self, caller: str, bridge_id: str) -> Reply:
         """Music off first: channel music and a mixing bridge interleave (Asterisk 22: 100 packets a second)."""
@@ -364,7 +377,7 @@ class Effects:
         return reply
 
 
-SIDE_BY_SIDE = (cmd.PrepareBriefing, cmd.WarmBriefing, cmd.StartBriefing, cmd.Dismiss, cmd.Introduce)
+SIDE_BY_SIDE = (cmd.PrepareBriefing, cmd.WarmBriefing, cmd.StartBriefing, cmd.Dismiss, cmd.Introduce, cmd.Aside)
 "Commands that take as long as people talk: they run beside the others, not in their order."
 
 
@@ -401,6 +414,10 @@ def _failure(command: cmd.Command, reason: str) -> tuple[ev.Event, ...]:
             return (ev.JoinFailed(reason),)
         case cmd.ReturnCaller():
             return (ev.ReturnFailed(reason),)
+        case cmd.PrepareWords(media_id=media_id) | cmd.SayWords(media_id=media_id):
+            return (ev.WordsOver(media_id, heard=False),)
+        case cmd.InterruptMusic(media_id=media_id):
+            return (ev.WordsOver(media_id, heard=False),)
         case cmd.StopBriefing(media_id=media_id) | cmd.Introduce(media_id=media_id):
             return (ev.MediaOut(media_id),)
         case cmd.Dismiss(channel_id=channel_id, media_id=media_id):

@@ -42,6 +42,9 @@ class Rules:
     transcript_bytes: int
     introductions: frozenset[str] = frozenset()
     "Names of the profiles that introduce caller and supervisor to each other."
+    reassure_every: float = 0.0
+    return_key: str | None = None
+    max_transfer_seconds: float = 0.0
 
 
 class Congested(RequestRefused):
@@ -130,8 +133,9 @@ class Intake:
             raise RequestRefused("only sequential is served by this version", key="strategy")
         if asked.briefing_profile not in self._rules.briefing_profiles:
             raise RequestRefused(f"no [briefing.{asked.briefing_profile}] in the settings", key="briefing_profile")
+        routes = tuple(self._route(wanted) for wanted in asked.wanted)
         return Request(
-            routes=tuple(self._route(wanted) for wanted in asked.wanted),
+            routes=routes,
             strategy=asked.strategy,
             request_id=asked.request_id,
             reason=asked.reason,
@@ -140,10 +144,13 @@ class Intake:
             briefing_profile=asked.briefing_profile,
             supervisor_join_timeout=asked.supervisor_join_timeout,
             briefing_timeout=asked.briefing_timeout,
-            moh_class=asked.moh_class or self._rules.moh_class,
+            moh_class=asked.moh_class or self._rules.routing[routes[0].rule].moh_class or self._rules.moh_class,
             reply_to=asked.reply_to,
             metadata=json.dumps(asked.metadata, ensure_ascii=False),
             introduces=asked.briefing_profile in self._rules.introductions,
+            reassure_every=self._rules.reassure_every,
+            return_key=self._rules.return_key,
+            max_seconds=self._rules.max_transfer_seconds,
         )
 
     def _route(self, wanted: Destination) -> Route:

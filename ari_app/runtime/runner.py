@@ -18,7 +18,7 @@ from ari_app.runtime.effects import SIDE_BY_SIDE, Effects
 from ari_app.runtime.ports import Clock, Journal, Step
 from ari_app.transfer import machine
 from ari_app.transfer.commands import Command
-from ari_app.transfer.events import DeadlinePassed, Event
+from ari_app.transfer.events import Alarm, Event
 from ari_app.transfer.model import Call, State, Transfer
 from ari_app.transfer.turn import Told
 
@@ -105,16 +105,18 @@ class Runner:
         task.add_done_callback(self._running.discard)
 
     async def _next(self) -> Mail:
-        deadline = self.call.deadline
+        alarm = machine.alarm(self.call)
+        if alarm is None:
+            return await self._mailbox.get()
         try:
-            async with self._clock.until(deadline):
+            async with self._clock.until(alarm.at):
                 return await self._mailbox.get()
         except TimeoutError:
-            return Mail(DeadlinePassed(deadline or 0.0))
+            return Mail(alarm)
 
     async def _take(self, mail: Mail) -> None:
         now = self._clock.now()
-        if isinstance(mail.event, DeadlinePassed):
+        if isinstance(mail.event, Alarm):
             # timers may fire a millisecond early, and a deadline that has passed is never still to come
             now = max(now, mail.event.at)
         step = machine.step(self.call, mail.event, now)

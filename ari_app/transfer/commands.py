@@ -136,6 +136,40 @@ class JoinCaller(Command):
 
 
 @dataclass(frozen=True)
+class InterruptMusic(Command):
+    """Music off, caller into the bridge where the words are said. → WordsOver when it fails"""
+
+    caller: str
+    bridge_id: str
+    media_id: str
+
+
+@dataclass(frozen=True)
+class Aside(Command):
+    """Base of words to one party alone, beside everything else."""
+
+
+@dataclass(frozen=True)
+class PrepareWords(Aside):
+    """The words become sound, their line enters the bridge. → WordsReady, WordsOver"""
+
+    bridge_id: str
+    media_id: str
+    text: str
+    key: str | None = None
+    "The key back to the agent, told with it."
+
+
+@dataclass(frozen=True)
+class SayWords(Aside):
+    """→ WordsOver"""
+
+    media_id: str
+    text: str
+    key: str | None = None
+
+
+@dataclass(frozen=True)
 class ReturnCaller(Command):
     """Music off, caller back to the agent. → Seated, ReturnFailed"""
 

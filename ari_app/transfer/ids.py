@@ -28,3 +28,12 @@ def supervisor_leg(transfer_id: str, attempt: int) -> str:
 
 def media(transfer_id: str, count: int) -> str:
     return f"{PREFIX}{transfer_id}-media-{count}"
+
+
+def words_bridge(transfer_id: str) -> str:
+    """Where the caller on hold is spoken to."""
+    return f"{PREFIX}{transfer_id}-words"
+
+
+def words_media(transfer_id: str, count: int) -> str:
+    return f"{PREFIX}{transfer_id}-words-{count}"

@@ -1,7 +1,7 @@
 """`step`: one event, the next state of the call, and what to do about it. Pure; time is a parameter.
 
 The caller of `step` owes: journal the event before running the commands, run them in order, publish the phases,
-and deliver `DeadlinePassed(step.call.deadline)` when that time has come.
+and deliver `alarm(step.call)` when its time has come.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from ari_app.transfer.commands import Command
 from ari_app.transfer.events import (
     AgentAnswered,
     AgentLeft,
+    Alarm,
     BriefingAccepted,
     BriefingDeclined,
     BriefingExhausted,
@@ -21,6 +22,7 @@ from ari_app.transfer.events import (
     BriefingStarted,
     DeadlinePassed,
     Event,
+    ReassuranceDue,
     RoomFailed,
     RoomOpened,
     SupervisorAnswered,
@@ -29,10 +31,13 @@ from ari_app.transfer.events import (
     SupervisorLeft,
     SupervisorPressed,
     SupervisorRinging,
+    TransferOverdue,
     TransferRequested,
     VoicemailDetected,
+    WordsOver,
+    WordsReady,
 )
-from ari_app.transfer.model import Call, Transfer
+from ari_app.transfer.model import Call, State, Transfer
 from ari_app.transfer.table import TABLE
 from ari_app.transfer.turn import Told, Turn
 
@@ -81,9 +86,16 @@ def is_stale(call: Call, event: Event) -> bool:
     """Whether the event is of an earlier leg, media channel or deadline than the current one, or the same request
     once more (G3)."""
     attempt = call.transfer.attempt if call.transfer else None
+    words = call.transfer.words if call.transfer else None
     match event:
         case DeadlinePassed():
             return event.at != call.deadline
+        case ReassuranceDue():
+            return call.transfer is None or event.at != call.transfer.reassure_at
+        case TransferOverdue():
+            return call.transfer is None or event.at != call.transfer.give_up_at
+        case WordsReady() | WordsOver():
+            return words is None or event.media_id != words.media_id
         case TransferRequested():
             return event.request.request_id in dict(call.requests)
         case RoomOpened() | RoomFailed():
@@ -95,6 +107,20 @@ def is_stale(call: Call, event: Event) -> bool:
         case _ if isinstance(event, _OF_BRIEFING):
             return attempt is None or event.media_id != attempt.media_id
     return False
+
+
+HELD = frozenset({State.DIALING, State.BRIEFING})
+"Where the caller is on music for the transfer's sake."
+
+
+def alarm(call: Call) -> Alarm | None:
+    """What comes next if nothing happens until then."""
+    due: list[Alarm] = [] if call.deadline is None else [DeadlinePassed(call.deadline)]
+    transfer = call.transfer_in_flight
+    if transfer and call.state in HELD:
+        due += [] if transfer.give_up_at is None else [TransferOverdue(transfer.give_up_at)]
+        due += [] if transfer.reassure_at is None else [ReassuranceDue(transfer.reassure_at)]
+    return min(due, key=lambda each: each.at, default=None)
 
 
 @dataclass(frozen=True)

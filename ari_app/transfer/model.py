@@ -219,6 +219,12 @@ class Request:
     "JSON text, returned untouched."
     introduces: bool = False
     "After the join the assistant says one line to both; the profile decides."
+    reassure_every: float = 0.0
+    "Seconds of music between two sentences to the caller; 0: music only."
+    return_key: str | None = None
+    "The key by which the caller on hold goes back to the agent."
+    max_seconds: float = 0.0
+    "Seconds from the request to a supervisor's yes, all attempts together; 0: no limit of its own."
 
 
 @dataclass(frozen=True)
@@ -263,6 +269,18 @@ class Attempt:
 
 
 @dataclass(frozen=True)
+class Words:
+    """What the caller on hold is being told, in a bridge of their own, between two stretches of music."""
+
+    media_id: str
+    bridge_id: str
+    text: str
+    "Name of the text in the briefing's prompts, or the words themselves."
+    is_listening: bool = False
+    "The music was stopped for it."
+
+
+@dataclass(frozen=True)
 class Transfer:
     """One warm transfer of a call."""
 
@@ -291,6 +309,13 @@ class Transfer:
     "Phase → seconds since the start, first time only."
     ended_at: float | None = None
     switched_call_id: str | None = None
+    words: Words | None = None
+    "What the caller is being told."
+    words_count: int = 0
+    reassure_at: float | None = None
+    "When the caller is told next how it stands."
+    give_up_at: float | None = None
+    "When the whole transfer has taken too long."
 
     @property
     def attempt(self) -> Attempt | None:

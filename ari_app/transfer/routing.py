@@ -33,6 +33,8 @@ class Rule:
     max_concurrent: int = 10
     context: str = "none"
     "What the INVITE says about the call."
+    moh_class: str | None = None
+    "Music of callers who wait for this rule's supervisors."
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from ari_app.transfer import events as ev
-from ari_app.transfer.actions import arriving, briefing, closing, failing, joining, moves, requesting, resuming, ringing
+from ari_app.transfer.actions import (
+    arriving,
+    briefing,
+    closing,
+    failing,
+    holding,
+    joining,
+    moves,
+    requesting,
+    resuming,
+    ringing,
+)
 from ari_app.transfer.model import State as S
 from ari_app.transfer.turn import Turn
 
@@ -42,6 +53,13 @@ ANYWHERE: dict[type[ev.Event], Row] = {
     ev.MediaOut: Row(closing.media_out),
     ev.AsteriskLost: Row(closing.asterisk_lost, (S.CLOSING,)),
     ev.Resumed: Row(resuming.resume),
+}
+
+ON_HOLD: dict[type[ev.Event], Row] = {
+    ev.ReassuranceDue: Row(holding.reassure),
+    ev.WordsReady: Row(holding.words_ready),
+    ev.WordsOver: Row(holding.words_over),
+    ev.CallerPressed: Row(holding.caller_pressed, GIVEN_BACK),
 }
 
 TABLE: dict[S, dict[type[ev.Event], Row]] = {
@@ -69,6 +87,7 @@ TABLE: dict[S, dict[type[ev.Event], Row]] = {
         ev.DeadlinePassed: Row(moves.to_fallback, (S.LEAVING,)),
     },
     S.DIALING: ANYWHERE
+    | ON_HOLD
     | {
         ev.CallerHeld: Row(requesting.caller_held),
         ev.HoldFailed: Row(requesting.no_place_to_hold, GIVEN_BACK),
@@ -81,9 +100,11 @@ TABLE: dict[S, dict[type[ev.Event], Row]] = {
         ev.SupervisorFailed: Row(ringing.not_dialed, NEXT_OR_BACK),
         ev.SupervisorLeft: Row(ringing.not_answered, NEXT_OR_BACK),
         ev.DeadlinePassed: Row(ringing.rang_out, NEXT_OR_BACK),
+        ev.TransferOverdue: Row(holding.rang_too_long, GIVEN_BACK),
         ev.CancelRequested: Row(failing.cancel, GIVEN_BACK),
     },
     S.BRIEFING: ANYWHERE
+    | ON_HOLD
     | {
         ev.CallerHeld: Row(requesting.caller_held),
         ev.RoomOpened: Row(requesting.room_opened),
@@ -96,6 +117,7 @@ TABLE: dict[S, dict[type[ev.Event], Row]] = {
         ev.VoicemailDetected: Row(briefing.voicemail, NEXT_OR_BACK),
         ev.BriefingExhausted: Row(briefing.no_decision, NEXT_OR_BACK),
         ev.DeadlinePassed: Row(briefing.no_decision, NEXT_OR_BACK),
+        ev.TransferOverdue: Row(holding.briefed_too_long, GIVEN_BACK),
         ev.BriefingFailed: Row(briefing.not_briefed, NEXT_OR_BACK),
         ev.SupervisorFailed: Row(briefing.not_briefed, NEXT_OR_BACK),
         ev.SupervisorLeft: Row(briefing.left_briefing, NEXT_OR_BACK),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ari_app.transfer import events as ev
-from ari_app.transfer.actions import moves
+from ari_app.transfer.actions import holding, moves
 from ari_app.transfer.model import Outcome, OwnedKind, State, Transfer
 from ari_app.transfer.result import result_of
 from ari_app.transfer.turn import Turn
@@ -46,6 +46,7 @@ def asterisk_lost(turn: Turn, _: ev.AsteriskLost) -> None:
 
 def settle(turn: Turn) -> None:
     """After every step: bridges go when they are empty, the terminal phase when all is gone, the call at last."""
+    holding.settle(turn)
     _release_bridges(turn)
     transfer = turn.call.transfer_in_flight
     if transfer and transfer.outcome and not transfer.ledger and turn.call.state in _AT_REST:

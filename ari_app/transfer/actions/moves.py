@@ -161,7 +161,9 @@ def let_supervisor_go(turn: Turn, farewell: str | None) -> None:
     attempt = turn.transfer.attempt
     if attempt is None:
         return
-    here = [o for o in turn.transfer.ledger if o.kind is not OwnedKind.BRIDGE]
+    words = turn.transfer.words
+    told = words.media_id if words else ""
+    here = [o for o in turn.transfer.ledger if o.kind is not OwnedKind.BRIDGE and o.id != told]
     if farewell and attempt.seated and any(o.id == attempt.channel_id for o in here):
         _dismiss(turn, farewell)
     else:

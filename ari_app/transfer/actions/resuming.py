@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ari_app.transfer import events as ev
-from ari_app.transfer.actions import moves
+from ari_app.transfer.actions import holding, moves
 from ari_app.transfer.commands import (
     ConnectAgent,
     HoldCaller,
@@ -46,7 +46,8 @@ def _resume_waiting(turn: Turn, event: ev.Resumed) -> None:
 
 def _resume_dialing(turn: Turn, event: ev.Resumed) -> None:
     call = turn.call
-    turn.do(HoldCaller(call.caller, call.bridge_id, turn.transfer.request.moh_class))
+    holding.resume(turn)
+    turn.do(HoldCaller(call.caller, event.caller_in or call.bridge_id, turn.transfer.request.moh_class))
     turn.do(OpenRoom(turn.transfer.room_id), PrepareBriefing())
     _drop_line(turn)
 

@@ -14,7 +14,9 @@ from ari_app.transfer.table import TABLE
 
 SUPERVISORS = [ids.supervisor_leg("tr_1", n) for n in (1, 2)]
 MEDIAS = [ids.media("tr_1", n) for n in (1, 2, 3)]
-THINGS = [AGENT, CALLER, ROOM, TALK, *SUPERVISORS, *MEDIAS]
+LINES = [ids.words_media("tr_1", n) for n in (1, 2, 3)]
+THINGS = [AGENT, CALLER, ROOM, TALK, *SUPERVISORS, *MEDIAS, *LINES, ids.words_bridge("tr_1")]
+WAIT = {"reassure_every": 3.0, "return_key": "9", "max_seconds": 20.0}
 
 supervisors, medias = st.sampled_from(SUPERVISORS), st.sampled_from(MEDIAS)
 anything = st.one_of(
@@ -52,6 +54,9 @@ anything = st.one_of(
     st.builds(ev.Released, st.sampled_from(THINGS)),
     st.just(ev.AsteriskLost()),
     st.builds(ev.Resumed, st.sampled_from([None, ROOM, TALK])),
+    st.builds(ev.CallerPressed, st.sampled_from("19")),
+    st.builds(ev.WordsReady, st.sampled_from(LINES)),
+    st.builds(ev.WordsOver, st.sampled_from(LINES), st.booleans()),
     st.just("deadline"),
 )
 starts = st.sampled_from(
@@ -61,6 +66,8 @@ starts = st.sampled_from(
         lambda: Playbook.waiting("bot"),
         lambda: Playbook.dialing(route("2001"), route("2002")),
         lambda: Playbook.briefing(route("2001"), route("2002")),
+        lambda: Playbook.dialing(route("2001"), route("2002"), **WAIT),
+        lambda: Playbook.briefing(route("2001"), route("2002"), **WAIT),
         Playbook.joining,
         lambda: Playbook.joining(introduces=True),
         Playbook.connected,
@@ -82,10 +89,10 @@ def walk(start, events):
             asked += 1
             event = replace(event, transfer_id="tr_1" if asked == 1 and call.transfer is None else f"tr_{asked + 1}")
         if event == "deadline":
-            if call.deadline is None:
+            event = machine.alarm(call)
+            if event is None:
                 continue
-            now = max(now, call.deadline)
-            event = ev.DeadlinePassed(call.deadline)
+            now = max(now, event.at)
         step = machine.step(call, event, now)
         yield call, event, step
         call = step.call
@@ -101,6 +108,7 @@ def test_the_guarantees(start, events):
         _consent_is_explicit(before, event, step)
         _a_machine_is_never_joined(before, event, step)
         _only_two_who_talk_are_introduced(before, step)
+        _music_stops_only_for_words(before, event, step)
         _other_legs_never_end_the_caller(before, event, step)
         for told in step.phases:
             if told.phase.is_terminal:
@@ -149,6 +157,15 @@ def _only_two_who_talk_are_introduced(before, step):
             assert (before.state, step.call.state) == (State.JOINING, State.CONNECTED)
             assert told == [Phase.CALL_SWITCHED], "complete only when the assistant is out again"
             assert command.media_id in {owned.id for owned in step.call.transfer.ledger}
+
+
+def _music_stops_only_for_words(before, event, step):
+    """Whoever is taken off the music is on it again after the words, unless somebody else has the caller."""
+    if any(isinstance(command, cmd.InterruptMusic) for command in step.commands):
+        assert isinstance(event, ev.WordsReady) and before.state in machine.HELD
+    words = before.transfer.words if before.transfer else None
+    if words and words.is_listening and step.call.transfer.words != words and step.call.state in machine.HELD:
+        assert any(isinstance(command, cmd.HoldCaller) for command in step.commands)
 
 
 def _other_legs_never_end_the_caller(before, event, step):
