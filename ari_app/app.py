@@ -219,6 +219,8 @@ def rules_of(settings: Settings) -> Rules:
                 max_concurrent=rule.max_concurrent,
                 context=rule.context,
                 moh_class=rule.moh_class,
+                dispositions=tuple(rule.dispositions.items()),
+                recall_within=rule.recall_within,
             )
             for name, rule in settings.routing_rules.items()
         },
@@ -230,4 +232,6 @@ def rules_of(settings: Settings) -> Rules:
         reassure_every=settings.hold.reassure_every,
         return_key=settings.hold.return_key,
         max_transfer_seconds=settings.hold.max_transfer_seconds,
+        dispositions=settings.dispositions.by_outcome(),
+        contexts=frozenset(settings.dispositions.contexts),
     )

@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -28,7 +29,9 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from ari_app.briefing.prompts import LANGUAGES, Texts
 from ari_app.errors import SettingsError
+from ari_app.transfer import dispositions
 from ari_app.transfer.model import Phase
+from ari_app.wire import known_dispositions
 
 TEXT_NAMES = frozenset(field.name for field in fields(Texts))
 ENGINES = {
@@ -52,6 +55,15 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def _is_action(action: str) -> str:
+    dispositions.read(action)
+    return action
+
+
+Actions = Annotated[dict[str, str], AfterValidator(known_dispositions)]
+"Outcome → what becomes of the caller."
 
 
 def is_reference(text: str) -> bool:
@@ -146,6 +158,10 @@ class RoutingRule(Section):
     "What the supervisor's INVITE says about the call in headers: `User-to-User`, `X-WT-…`, or nothing. PJSIP only."
     moh_class: Name | None = None
     "Music on hold class of callers who wait for this rule's supervisors, when the request names none."
+    dispositions: Actions = {}
+    "Outcome = what becomes of the caller then, before what `[dispositions]` says."
+    recall_within: Annotated[float, Field(ge=0, le=3600, allow_inf_nan=False)] = 0.0
+    "Seconds after the join in which a supervisor's hang-up takes the caller back to the agent; 0: it ends the call."
 
     @field_validator("endpoint")
     @classmethod
@@ -153,6 +169,22 @@ class RoutingRule(Section):
         if "{to}" not in value:
             raise ValueError("put {to} where the dialed number goes, e.g. PJSIP/{to}@trunk-a")
         return value
+
+
+class Dispositions(Section):
+    """What becomes of the caller when no supervisor takes the call: `return` (to the agent, else the fallback),
+    `dialplan:CONTEXT[,EXTENSION]`, or `hangup[:WORDS]`, which says the words, or the text of that name, before."""
+
+    default: Annotated[str, AfterValidator(_is_action)] = "return"
+    "For every outcome that is not named, but `cancelled`."
+    outcomes: Actions = {}
+    "Outcome = action."
+    contexts: tuple[Name, ...] = ()
+    "Contexts of the dialplan to which a request may send the caller; the settings' own need not be here."
+
+    def by_outcome(self) -> dict[str, str]:
+        general = {outcome.value: self.default for outcome in sorted(dispositions.OUTCOMES - dispositions.BY_NAME_ONLY)}
+        return general | self.outcomes
 
 
 class Hold(Section):
@@ -350,6 +382,7 @@ class Settings(BaseSettings):
     agents: dict[Name, AgentSettings] = {}
     routing_rules: dict[Name, RoutingRule] = {}
     hold: Hold = Hold()
+    dispositions: Dispositions = Dispositions()
     briefing: dict[Name, BriefingProfile] = {"default": BriefingProfile()}
     fallback: Fallback = Fallback()
     webhooks: dict[Name, Webhook] = {}

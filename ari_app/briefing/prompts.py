@@ -76,6 +76,8 @@ class Texts:
     "The same while a supervisor is briefed."
     caller_return_key: str = "To go back to the assistant, press {key}."
     "Follows both where there is such a key."
+    caller_goodbye: str = "I am sorry, nobody can take your call now. Goodbye."
+    "Before a hang-up, where the settings want one."
 
 
 @cache

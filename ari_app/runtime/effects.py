@@ -164,6 +164,33 @@ class Effects:
             self._tell(ev.CallerLeft())
 
     @_do.register
+    async def _(self, do: cmd.ContinueElsewhere) -> None:
+        """Asterisk hangs up whoever is sent to a context that is not there, so it is asked first."""
+        place = f"{do.context},{do.extension},1"
+        found = await self._ari.call(
+            "channels.getChannelVar", channelId=do.caller, variable=f"DIALPLAN_EXISTS({place})"
+        )
+        if not found.ok or found.body.get("value") != "1":
+            log.warning("not in the dialplan; the caller goes back", place=place)
+            self._tell(ev.CallerStranded(f"the dialplan has no {place}"))
+            return
+        for name, value in do.variables:
+            await self._set(do.caller, name, value)
+        await self._set_lease(do.caller, 0)
+        await self._ari.call("channels.stopMoh", channelId=do.caller)
+        reply = await self._ari.call(
+            "channels.continueInDialplan",
+            channelId=do.caller,
+            context=do.context,
+            extension=do.extension,
+            priority=1,
+        )
+        if reply.gone:
+            self._tell(ev.CallerLeft())
+        elif reply.fate is Fate.REFUSED:
+            self._tell(ev.CallerStranded(_why("continue in the dialplan", reply)))
+
+    @_do.register
     async def _(self, do: cmd.HandBack) -> None:
         await self._ari.call("channels.stopMoh", channelId=do.caller)
         await self._set_lease(do.caller, 0)
@@ -178,6 +205,9 @@ class Effects:
     @_do.register
     async def _(self, do: cmd.RingAgent) -> None:
         headers = {"X-WT-App": self._app, "X-WT-Call-ID": do.call_id, "X-WT-Channel": do.caller}
+        names = {"WT_APP": self._app, "WT_CALL_ID": do.call_id}
+        if do.recall:
+            headers["X-WT-Recall"] = names["WT_RECALL"] = do.recall
         reply = await self._ari.call(
             "channels.originateWithId",
             channelId=do.agent.channel_id,
@@ -185,7 +215,7 @@ class Effects:
             app=self._app,
             callerId=do.caller_id,
             timeout=int(do.agent.ring_timeout) + 5,
-            body={"variables": {"WT_APP": self._app, "WT_CALL_ID": do.call_id, **_headers(do.agent.endpoint, headers)}},
+            body={"variables": {**names, **_headers(do.agent.endpoint, headers)}},
         )
         if not reply.ok:
             self._tell(ev.AgentFailed(_why("ring the agent", reply)))
@@ -414,6 +444,8 @@ def _failure(command: cmd.Command, reason: str) -> tuple[ev.Event, ...]:
             return (ev.JoinFailed(reason),)
         case cmd.ReturnCaller():
             return (ev.ReturnFailed(reason),)
+        case cmd.ContinueElsewhere():
+            return (ev.CallerStranded(reason),)
         case cmd.PrepareWords(media_id=media_id) | cmd.SayWords(media_id=media_id):
             return (ev.WordsOver(media_id, heard=False),)
         case cmd.InterruptMusic(media_id=media_id):

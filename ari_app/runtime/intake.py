@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import structlog
@@ -17,6 +17,7 @@ from ari_app.runtime import views
 from ari_app.runtime.desk import Desk
 from ari_app.runtime.ports import Clock, Publisher
 from ari_app.runtime.runner import Runner
+from ari_app.transfer import dispositions
 from ari_app.transfer import events as ev
 from ari_app.transfer.model import Call, Outcome, Request, Route, State, Turn
 from ari_app.transfer.routing import NotAllowed, Rule, Wanted, route
@@ -45,6 +46,10 @@ class Rules:
     reassure_every: float = 0.0
     return_key: str | None = None
     max_transfer_seconds: float = 0.0
+    dispositions: Mapping[str, str] = field(default_factory=dict)
+    "Outcome → what the house does with the caller then."
+    contexts: frozenset[str] = frozenset()
+    "Of the dialplan, where a request may send the caller."
 
 
 class Congested(RequestRefused):
@@ -133,7 +138,8 @@ class Intake:
             raise RequestRefused("only sequential is served by this version", key="strategy")
         if asked.briefing_profile not in self._rules.briefing_profiles:
             raise RequestRefused(f"no [briefing.{asked.briefing_profile}] in the settings", key="briefing_profile")
-        routes = tuple(self._route(wanted) for wanted in asked.wanted)
+        self._check_dispositions(asked.dispositions)
+        routes = tuple(self._disposed(self._route(wanted), asked.dispositions) for wanted in asked.wanted)
         return Request(
             routes=routes,
             strategy=asked.strategy,
@@ -167,6 +173,18 @@ class Intake:
             )
         except NotAllowed as refused:
             raise RequestRefused(refused.reason, key=f"destination.{refused.key}", status=403) from None
+
+    def _check_dispositions(self, wanted: Mapping[str, str]) -> None:
+        for outcome, action in wanted.items():
+            context = dispositions.read(action).context
+            if context and context not in self._rules.contexts:
+                reason = f"the settings do not let requests send callers to {context}; see dispositions.contexts"
+                raise RequestRefused(reason, key=f"dispositions.{outcome}", status=403)
+
+    def _disposed(self, route: Route, wanted: Mapping[str, str]) -> Route:
+        """The request's word comes before the rule's, the rule's before the house's."""
+        chosen = {**self._rules.dispositions, **dict(route.dispositions), **wanted}
+        return replace(route, dispositions=tuple(each for each in chosen.items() if each[1] != "return"))
 
     def _check_room(self, call: Call, routes: tuple[Route, ...]) -> None:
         if self._desk.draining:

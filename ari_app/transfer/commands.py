@@ -39,6 +39,8 @@ class RingAgent(Command):
     call_id: str
     caller_id: str
     "Number of the caller, shown to the agent."
+    recall: str = ""
+    "The transfer after which the caller comes back."
 
 
 @dataclass(frozen=True)
@@ -202,6 +204,16 @@ class SendToFallback(Command):
 
     caller: str
     context: str
+
+
+@dataclass(frozen=True)
+class ContinueElsewhere(Command):
+    """The caller goes on in a context of the dialplan that is there. → CallerLeft, CallerStranded"""
+
+    caller: str
+    context: str
+    extension: str
+    variables: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)

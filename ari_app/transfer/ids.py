@@ -9,12 +9,13 @@ from __future__ import annotations
 PREFIX = "wt-"
 
 
-def agent_leg(call_id: str) -> str:
-    return f"{PREFIX}{call_id}-agent"
+def agent_leg(call_id: str, again: int = 0) -> str:
+    """`again`: how often the caller came back to the agent."""
+    return f"{PREFIX}{call_id}-agent" + (f"-{again}" if again else "")
 
 
-def talk_bridge(call_id: str) -> str:
-    return f"{PREFIX}{call_id}-talk"
+def talk_bridge(call_id: str, again: int = 0) -> str:
+    return f"{PREFIX}{call_id}-talk" + (f"-{again}" if again else "")
 
 
 def room(transfer_id: str, attempt: int) -> str:

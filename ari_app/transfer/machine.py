@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ari_app.transfer.actions import closing
+from ari_app.transfer.actions import closing, words
 from ari_app.transfer.commands import Command
 from ari_app.transfer.events import (
     AgentAnswered,
@@ -37,7 +37,7 @@ from ari_app.transfer.events import (
     WordsOver,
     WordsReady,
 )
-from ari_app.transfer.model import Call, State, Transfer
+from ari_app.transfer.model import Call, Transfer
 from ari_app.transfer.table import TABLE
 from ari_app.transfer.turn import Told, Turn
 
@@ -86,7 +86,7 @@ def is_stale(call: Call, event: Event) -> bool:
     """Whether the event is of an earlier leg, media channel or deadline than the current one, or the same request
     once more (G3)."""
     attempt = call.transfer.attempt if call.transfer else None
-    words = call.transfer.words if call.transfer else None
+    spoken = call.transfer.words if call.transfer else None
     match event:
         case DeadlinePassed():
             return event.at != call.deadline
@@ -95,7 +95,7 @@ def is_stale(call: Call, event: Event) -> bool:
         case TransferOverdue():
             return call.transfer is None or event.at != call.transfer.give_up_at
         case WordsReady() | WordsOver():
-            return words is None or event.media_id != words.media_id
+            return spoken is None or event.media_id != spoken.media_id
         case TransferRequested():
             return event.request.request_id in dict(call.requests)
         case RoomOpened() | RoomFailed():
@@ -109,15 +109,11 @@ def is_stale(call: Call, event: Event) -> bool:
     return False
 
 
-HELD = frozenset({State.DIALING, State.BRIEFING})
-"Where the caller is on music for the transfer's sake."
-
-
 def alarm(call: Call) -> Alarm | None:
     """What comes next if nothing happens until then."""
     due: list[Alarm] = [] if call.deadline is None else [DeadlinePassed(call.deadline)]
     transfer = call.transfer_in_flight
-    if transfer and call.state in HELD:
+    if transfer and call.state in words.HELD:
         due += [] if transfer.give_up_at is None else [TransferOverdue(transfer.give_up_at)]
         due += [] if transfer.reassure_at is None else [ReassuranceDue(transfer.reassure_at)]
     return min(due, key=lambda each: each.at, default=None)

@@ -196,6 +196,10 @@ class Route:
     "Seconds."
     context: str = "none"
     "What the INVITE says about the call: `none`, `user-to-user` or `x-headers`."
+    dispositions: tuple[tuple[str, str], ...] = ()
+    "Outcome → what becomes of the caller then; what is missing is `return`."
+    recall_within: float = 0.0
+    "Seconds after the join in which the supervisor's hang-up sends the caller back; 0: never."
 
 
 @dataclass(frozen=True)
@@ -276,6 +280,8 @@ class Words:
     bridge_id: str
     text: str
     "Name of the text in the briefing's prompts, or the words themselves."
+    key: str | None = None
+    "The key back to the agent, told with it."
     is_listening: bool = False
     "The music was stopped for it."
 
@@ -371,6 +377,8 @@ class Call:
     ledger: tuple[Owned, ...] = ()
     "What the call itself owns in Asterisk: the agent's leg and the bridge of both."
     leaving_to: str | None = None
+    recalls: int = 0
+    "How often the caller came back to the agent because a supervisor hung up too soon."
     arrived_at: float = 0.0
 
     @property

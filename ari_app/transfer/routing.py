@@ -35,6 +35,10 @@ class Rule:
     "What the INVITE says about the call."
     moh_class: str | None = None
     "Music of callers who wait for this rule's supervisors."
+    dispositions: tuple[tuple[str, str], ...] = ()
+    "Outcome → what becomes of a caller whom this rule's supervisors did not take."
+    recall_within: float = 0.0
+    "Seconds."
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,8 @@ def route(wanted: Wanted, rules: Mapping[str, Rule]) -> Route:
         headers=tuple(wanted.headers),
         ring_timeout=rule.ring_timeout,
         context=rule.context,
+        dispositions=rule.dispositions,
+        recall_within=rule.recall_within,
     )
 
 

@@ -21,13 +21,16 @@ from ari_app.transfer.actions import (
     arriving,
     briefing,
     closing,
+    disposing,
     failing,
     holding,
     joining,
     moves,
+    recalling,
     requesting,
     resuming,
     ringing,
+    words,
 )
 from ari_app.transfer.model import State as S
 from ari_app.transfer.turn import Turn
@@ -40,7 +43,7 @@ class Row:
     "States the action may enter; none: the call stays where it is."
 
 
-GIVEN_BACK = (S.RETURNING, S.LEAVING, S.WAITING)
+GIVEN_BACK = TAKEN_BACK = (S.RETURNING, S.LEAVING, S.WAITING)
 NEXT_OR_BACK = (S.DIALING, *GIVEN_BACK)
 
 ANYWHERE: dict[type[ev.Event], Row] = {
@@ -57,8 +60,8 @@ ANYWHERE: dict[type[ev.Event], Row] = {
 
 ON_HOLD: dict[type[ev.Event], Row] = {
     ev.ReassuranceDue: Row(holding.reassure),
-    ev.WordsReady: Row(holding.words_ready),
-    ev.WordsOver: Row(holding.words_over),
+    ev.WordsReady: Row(words.ready),
+    ev.WordsOver: Row(holding.reassured),
     ev.CallerPressed: Row(holding.caller_pressed, GIVEN_BACK),
 }
 
@@ -71,6 +74,7 @@ TABLE: dict[S, dict[type[ev.Event], Row]] = {
         ev.AgentAnswered: Row(arriving.connect_agent, (S.CONNECTING,)),
         ev.Seated: Row(arriving.agent_connected, (S.TALKING,)),
         ev.AgentFailed: Row(arriving.agent_unreachable, (S.LEAVING,)),
+        ev.HoldFailed: Row(arriving.agent_unreachable, (S.LEAVING,)),
         ev.AgentLeft: Row(arriving.agent_unreachable, (S.LEAVING,)),
         ev.DeadlinePassed: Row(arriving.agent_unreachable, (S.LEAVING,)),
     },
@@ -137,7 +141,7 @@ TABLE: dict[S, dict[type[ev.Event], Row]] = {
     },
     S.CONNECTED: ANYWHERE
     | {
-        ev.SupervisorLeft: Row(joining.supervisor_hung_up, (S.CLOSING,)),
+        ev.SupervisorLeft: Row(recalling.supervisor_left, (S.CLOSING, S.CONNECTING, S.LEAVING)),
     },
     S.RETURNING: ANYWHERE
     | {
@@ -149,8 +153,10 @@ TABLE: dict[S, dict[type[ev.Event], Row]] = {
     S.LEAVING: ANYWHERE
     | {
         ev.CallerLeft: Row(failing.left_for_good, (S.CLOSING,)),
-        ev.CallerStranded: Row(moves.to_fallback, (S.LEAVING,)),
-        ev.DeadlinePassed: Row(moves.to_fallback, (S.LEAVING,)),
+        ev.WordsReady: Row(words.ready),
+        ev.WordsOver: Row(disposing.parted, (S.CLOSING, *TAKEN_BACK)),
+        ev.CallerStranded: Row(disposing.stranded, TAKEN_BACK),
+        ev.DeadlinePassed: Row(disposing.stranded, TAKEN_BACK),
     },
     S.CLOSING: ANYWHERE
     | {

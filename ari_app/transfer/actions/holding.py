@@ -6,13 +6,10 @@ sound is made, so that there is no silence; a join or a return takes the caller 
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from ari_app.transfer import events as ev
-from ari_app.transfer import ids
-from ari_app.transfer.actions import briefing, failing, ringing
-from ari_app.transfer.commands import HoldCaller, InterruptMusic, PrepareWords, SayWords
-from ari_app.transfer.model import OwnedKind, State, Words
+from ari_app.transfer.actions import briefing, failing, ringing, words
+from ari_app.transfer.commands import HoldCaller
+from ari_app.transfer.model import State
 from ari_app.transfer.turn import Turn
 
 TEXTS = {State.DIALING: "caller_dialing", State.BRIEFING: "caller_briefing"}
@@ -29,48 +26,22 @@ def begin(turn: Turn) -> None:
 
 
 def reassure(turn: Turn, _: ev.ReassuranceDue) -> None:
-    speak(turn, TEXTS[turn.call.state])
+    words.speak(turn, TEXTS[turn.call.state], turn.transfer.request.return_key)
 
 
-def speak(turn: Turn, text: str) -> None:
-    """The words are made first, and the music goes on until they are."""
-    _break_off(turn)
-    transfer = turn.transfer
-    count, bridge_id = transfer.words_count + 1, ids.words_bridge(transfer.transfer_id)
-    words = Words(ids.words_media(transfer.transfer_id, count), bridge_id, text)
-    if all(owned.id != bridge_id for owned in transfer.ledger):
-        turn.own(OwnedKind.BRIDGE, bridge_id)
-    turn.own(OwnedKind.MEDIA, words.media_id)
-    turn.set_transfer(words=words, words_count=count, reassure_at=None)
-    turn.do(PrepareWords(bridge_id, words.media_id, text, _key(turn)))
-
-
-def words_ready(turn: Turn, _: ev.WordsReady) -> None:
-    words = _words(turn)
-    turn.set_transfer(words=replace(words, is_listening=True))
-    turn.do(InterruptMusic(turn.call.caller, words.bridge_id, words.media_id))
-    turn.do(SayWords(words.media_id, words.text, _key(turn)))
-
-
-def words_over(turn: Turn, _: ev.WordsOver) -> None:
+def reassured(turn: Turn, _: ev.WordsOver) -> None:
     """Music again, whatever became of the words."""
-    words, request = _words(turn), turn.transfer.request
-    if words.is_listening:
-        turn.do(HoldCaller(turn.call.caller, words.bridge_id, request.moh_class))
+    said = words.spoken(turn)
+    if said.is_listening:
+        turn.do(HoldCaller(turn.call.caller, said.bridge_id, turn.transfer.request.moh_class))
     resume(turn)
 
 
 def resume(turn: Turn) -> None:
     """Nobody speaks now; the time to the next words runs."""
     if turn.transfer.words:
-        _break_off(turn)
+        words.break_off(turn)
         turn.set_transfer(reassure_at=turn.now + turn.transfer.request.reassure_every)
-
-
-def settle(turn: Turn) -> None:
-    """After every step: words go on as long as the caller is held for them."""
-    if turn.call.transfer_in_flight and turn.call.state not in TEXTS:
-        _break_off(turn)
 
 
 def caller_pressed(turn: Turn, event: ev.CallerPressed) -> None:
@@ -92,22 +63,3 @@ def _give_up(turn: Turn) -> None:
     """No further supervisor is rung."""
     limit = turn.transfer.request.max_seconds
     turn.set_transfer(join_deadline=turn.now, error=f"no supervisor took the caller within {limit:g} s")
-
-
-def _break_off(turn: Turn) -> None:
-    words = turn.transfer.words
-    if words:
-        turn.set_transfer(words=None)
-        for owned in turn.transfer.ledger:
-            if owned.id == words.media_id:
-                turn.release(owned)
-
-
-def _words(turn: Turn) -> Words:
-    if turn.transfer.words is None:
-        raise AssertionError("words are heard of while there are some")
-    return turn.transfer.words
-
-
-def _key(turn: Turn) -> str | None:
-    return turn.transfer.request.return_key

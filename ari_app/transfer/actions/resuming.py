@@ -33,6 +33,8 @@ def _resume_connecting(turn: Turn, event: ev.Resumed) -> None:
     if turn.call.agent_is_up and turn.call.agent:
         turn.do(ConnectAgent(turn.call.caller, turn.call.agent.channel_id, turn.call.bridge_id))
         turn.go(State.CONNECTING, deadline=turn.now + moves.CONFIRM)
+    elif turn.call.recalls:
+        turn.do(HoldCaller(turn.call.caller, event.caller_in or "", turn.call.hold_class))
 
 
 def _resume_talking(turn: Turn, event: ev.Resumed) -> None:

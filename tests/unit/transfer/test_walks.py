@@ -9,13 +9,18 @@ from ari_app.testing.playbook import AGENT, CALLER, ROOM, SUPERVISOR, TALK, Play
 from ari_app.transfer import commands as cmd
 from ari_app.transfer import events as ev
 from ari_app.transfer import ids, machine
+from ari_app.transfer.actions.words import HELD
+from ari_app.transfer.dispositions import OUTCOMES
 from ari_app.transfer.model import Outcome, Phase, State
 from ari_app.transfer.table import TABLE
 
 SUPERVISORS = [ids.supervisor_leg("tr_1", n) for n in (1, 2)]
 MEDIAS = [ids.media("tr_1", n) for n in (1, 2, 3)]
+AGAIN, TALK_AGAIN = ids.agent_leg("call_1", 1), ids.talk_bridge("call_1", 1)
 LINES = [ids.words_media("tr_1", n) for n in (1, 2, 3)]
-THINGS = [AGENT, CALLER, ROOM, TALK, *SUPERVISORS, *MEDIAS, *LINES, ids.words_bridge("tr_1")]
+THINGS = [AGENT, CALLER, ROOM, TALK, *SUPERVISORS, *MEDIAS, *LINES, ids.words_bridge("tr_1"), AGAIN, TALK_AGAIN]
+GOODBYES = tuple((outcome.value, "hangup") for outcome in OUTCOMES)
+VOICEMAIL = tuple((outcome.value, "dialplan:voicemail") for outcome in OUTCOMES)
 WAIT = {"reassure_every": 3.0, "return_key": "9", "max_seconds": 20.0}
 
 supervisors, medias = st.sampled_from(SUPERVISORS), st.sampled_from(MEDIAS)
@@ -25,8 +30,8 @@ anything = st.one_of(
     st.just(ev.CallerHeld("default")),
     st.just(ev.HoldFailed("x")),
     st.just(ev.CallerStranded("x")),
-    st.builds(ev.AgentAnswered, st.just(AGENT)),
-    st.builds(ev.AgentLeft, st.just(AGENT)),
+    st.builds(ev.AgentAnswered, st.sampled_from([AGENT, AGAIN])),
+    st.builds(ev.AgentLeft, st.sampled_from([AGENT, AGAIN])),
     st.just(ev.AgentFailed("x")),
     st.just(ev.TranscriptAdded(())),
     st.just(requested(route("2001"), route("2002"))),
@@ -39,8 +44,8 @@ anything = st.one_of(
     st.builds(ev.SupervisorPressed, supervisors, st.sampled_from("12359#")),
     st.just(ev.RoomOpened(ROOM)),
     st.just(ev.RoomFailed(ROOM, "x")),
-    st.builds(ev.Seated, st.sampled_from([ROOM, TALK]), st.sampled_from([CALLER, *SUPERVISORS])),
-    st.builds(ev.Unseated, st.sampled_from([ROOM, TALK]), st.sampled_from([CALLER, *SUPERVISORS])),
+    st.builds(ev.Seated, st.sampled_from([ROOM, TALK, TALK_AGAIN]), st.sampled_from([CALLER, *SUPERVISORS])),
+    st.builds(ev.Unseated, st.sampled_from([ROOM, TALK, TALK_AGAIN]), st.sampled_from([CALLER, *SUPERVISORS])),
     st.just(ev.JoinFailed("x")),
     st.just(ev.ReturnFailed("x")),
     st.just(ev.SummaryReady("s", "extractive", 0.1, (("who", "Ana"),))),
@@ -68,10 +73,13 @@ starts = st.sampled_from(
         lambda: Playbook.briefing(route("2001"), route("2002")),
         lambda: Playbook.dialing(route("2001"), route("2002"), **WAIT),
         lambda: Playbook.briefing(route("2001"), route("2002"), **WAIT),
+        lambda: Playbook.briefing(route("2001", dispositions=GOODBYES), **WAIT),
+        lambda: Playbook.dialing(route("2001", dispositions=VOICEMAIL)),
         Playbook.joining,
         lambda: Playbook.joining(introduces=True),
         Playbook.connected,
         Playbook.introducing,
+        Playbook.recalled,
         Playbook.returning,
         Playbook.leaving,
     ]
@@ -109,6 +117,7 @@ def test_the_guarantees(start, events):
         _a_machine_is_never_joined(before, event, step)
         _only_two_who_talk_are_introduced(before, step)
         _music_stops_only_for_words(before, event, step)
+        _a_caller_is_hung_up_only_after_a_last_line(before, event, step)
         _other_legs_never_end_the_caller(before, event, step)
         for told in step.phases:
             if told.phase.is_terminal:
@@ -162,10 +171,18 @@ def _only_two_who_talk_are_introduced(before, step):
 def _music_stops_only_for_words(before, event, step):
     """Whoever is taken off the music is on it again after the words, unless somebody else has the caller."""
     if any(isinstance(command, cmd.InterruptMusic) for command in step.commands):
-        assert isinstance(event, ev.WordsReady) and before.state in machine.HELD
+        parting = before.state is State.LEAVING and before.leaving_to == "hangup"
+        assert isinstance(event, ev.WordsReady) and (before.state in HELD or parting)
     words = before.transfer.words if before.transfer else None
-    if words and words.is_listening and step.call.transfer.words != words and step.call.state in machine.HELD:
+    if words and words.is_listening and step.call.transfer.words != words and step.call.state in HELD:
         assert any(isinstance(command, cmd.HoldCaller) for command in step.commands)
+
+
+def _a_caller_is_hung_up_only_after_a_last_line(before, event, step):
+    hung_up = any(told.phase is Phase.CALLER_RETURNED and told.data["to"] == "hangup" for told in step.phases)
+    if hung_up and not isinstance(event, ev.CallerLeft):
+        assert isinstance(event, ev.WordsOver) and event.heard
+        assert dict(before.transfer.attempt.route.dispositions)[before.transfer.outcome.value] == "hangup"
 
 
 def _other_legs_never_end_the_caller(before, event, step):
@@ -174,6 +191,7 @@ def _other_legs_never_end_the_caller(before, event, step):
         return
     if isinstance(event, ev.SupervisorLeft):
         assert before.state is State.CONNECTED
+        assert before.transfer.attempt.route.recall_within == 0.0
     if isinstance(event, ev.AgentLeft):
         assert before.state is State.TALKING
 
