@@ -229,6 +229,7 @@ def rules_of(settings: Settings) -> Rules:
         max_transfers=settings.limits.transfers,
         transcript_bytes=settings.limits.transcript_bytes,
         introductions=frozenset(name for name, profile in settings.briefing.items() if profile.introduction),
+        coached=frozenset(name for name, profile in settings.briefing.items() if profile.coach),
         reassure_every=settings.hold.reassure_every,
         return_key=settings.hold.return_key,
         max_transfer_seconds=settings.hold.max_transfer_seconds,

@@ -279,6 +279,8 @@ class BriefingProfile(Section):
     "What a machine gets: nothing, or the text `voicemail_message` after its tone; then the next destination."
     introduction: bool = False
     "After the join the assistant says the text `introduction` to both, and leaves."
+    coach: bool = False
+    "After the join words may be whispered to the supervisor (docs/how-to/coach-a-supervisor.md)."
     texts: dict[str, str] = {}
     "Replaces what is said: name of the text (docs/reference/settings.md) = text."
 

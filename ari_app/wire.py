@@ -149,6 +149,10 @@ class WarmTransferCancel(Message):
     reason: Text | None = None
 
 
+class WarmTransferWhisper(Message):
+    text: Annotated[str, Field(min_length=1, max_length=500), AfterValidator(_without_controls)]
+
+
 class HttpTransferRequest(WarmTransferRequest):
     """`POST /v1/transfers`: the request plus which call it is for."""
 

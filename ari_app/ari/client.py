@@ -11,6 +11,7 @@
     channels.list                none
     channels.hangup              channelId* reason_code reason
     channels.startMoh            channelId* mohClass
+    channels.snoopChannelWithId  channelId* snoopId* app* spy whisper appArgs
     channels.setChannelVar       channelId* variable* value
     channels.getChannelVar       channelId* variable*
     channels.continueInDialplan  channelId* context extension priority label

@@ -59,7 +59,7 @@ class Effects:
         self._tell = tell
         self._app = app
         self._lease, self._talk_lease = lease, talk_lease
-        self._asides = Asides(ari, tell)
+        self._asides = Asides(ari, tell, app)
         self._briefing: Briefing | None = None
         self._briefing_of = ""
 
@@ -74,7 +74,7 @@ class Effects:
                 self._tell(event)
 
     def _open_briefing(self, call: Call) -> None:
-        transfer = call.transfer_in_flight
+        transfer = call.transfer if call.whispering else call.transfer_in_flight
         if transfer and transfer.transfer_id != self._briefing_of:
             self._briefing = self._briefer.open(call, transfer, self._tell)
             self._briefing_of = transfer.transfer_id
@@ -450,6 +450,8 @@ def _failure(command: cmd.Command, reason: str) -> tuple[ev.Event, ...]:
             return (ev.WordsOver(media_id, heard=False),)
         case cmd.InterruptMusic(media_id=media_id):
             return (ev.WordsOver(media_id, heard=False),)
+        case cmd.Whisper(by=by):
+            return (ev.WhisperOver(by.media_id),)
         case cmd.StopBriefing(media_id=media_id) | cmd.Introduce(media_id=media_id):
             return (ev.MediaOut(media_id),)
         case cmd.Dismiss(channel_id=channel_id, media_id=media_id):

@@ -26,6 +26,7 @@ from ari_app.wire import (
     WarmTransferCancel,
     WarmTransferRequest,
     WarmTransferTranscript,
+    WarmTransferWhisper,
     parse,
 )
 
@@ -43,6 +44,8 @@ class Rules:
     transcript_bytes: int
     introductions: frozenset[str] = frozenset()
     "Names of the profiles that introduce caller and supervisor to each other."
+    coached: frozenset[str] = frozenset()
+    "Names of the profiles in which the assistant may whisper to the supervisor."
     reassure_every: float = 0.0
     return_key: str | None = None
     max_transfer_seconds: float = 0.0
@@ -76,6 +79,8 @@ class Intake:
                 self._quietly(self._add_transcript, name, variables, channel)
             case "WarmTransferCancel":
                 self._quietly(self._cancel, name, variables, channel)
+            case "WarmTransferWhisper":
+                self._quietly(self._whisper, name, variables, channel)
 
     def _requested(self, variables: Mapping[str, Any], channel: str | None) -> None:
         runner = self._desk.find(channel or "")
@@ -114,6 +119,9 @@ class Intake:
 
     def _cancel(self, runner: Runner, variables: Mapping[str, Any]) -> None:
         runner.tell(ev.CancelRequested(parse(WarmTransferCancel, variables).reason))
+
+    def _whisper(self, runner: Runner, variables: Mapping[str, Any]) -> None:
+        runner.tell(ev.WhisperRequested(parse(WarmTransferWhisper, variables).text))
 
     # By any way
 
@@ -154,6 +162,7 @@ class Intake:
             reply_to=asked.reply_to,
             metadata=json.dumps(asked.metadata, ensure_ascii=False),
             introduces=asked.briefing_profile in self._rules.introductions,
+            coach=asked.briefing_profile in self._rules.coached,
             reassure_every=self._rules.reassure_every,
             return_key=self._rules.return_key,
             max_seconds=self._rules.max_transfer_seconds,

@@ -209,6 +209,9 @@ class Control(Protocol):
 
     async def cancel(self, transfer_id: str, reason: str | None) -> dict[str, Any]: ...
 
+    async def whisper(self, transfer_id: str, text: str) -> dict[str, Any]:
+        """Words for the supervisor alone, who talks to the caller."""
+
     async def add_transcript(self, call_ref: str, variables: Mapping[str, Any]) -> dict[str, Any]: ...
 
     async def calls(self, limit: int) -> list[dict[str, Any]]:

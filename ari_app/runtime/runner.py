@@ -133,7 +133,7 @@ class Runner:
         self.call = step.call
         self._keep(step.call, step.phases)
         self._on_step(self, step.call, step.phases)
-        if self.effects and not step.call.transfer_in_flight:
+        if self.effects and not (step.call.transfer_in_flight or step.call.whispering):
             self.effects.forget_briefing()
         for command in step.commands:
             self._lane.put_nowait((command, step.call))

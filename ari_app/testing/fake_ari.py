@@ -289,6 +289,13 @@ class FakeAri:
         }
         return Reply(Fate.OK, 200, self._about(channel) | {"channelvars": channel.variables})
 
+    def snoop(self, *, channelId: str, snoopId: str, app: str, spy: str = "none", whisper: str = "none") -> Reply:
+        self._ours(channelId)
+        channel = self._new(snoopId, app)
+        channel.name, channel.state = f"Snoop/{channelId}", "Up"
+        self._enter(channel, app, ())
+        return Reply(Fate.OK, 200, self._about(channel))
+
     def answer(self, *, channelId: str) -> Reply:
         self._ours(channelId).state = "Up"
         return NO_CONTENT
@@ -451,6 +458,7 @@ OPERATIONS: dict[str, Callable[..., Reply]] = {
     "channels.ring": FakeAri.ring,
     "channels.ringStop": FakeAri.ring_stop,
     "channels.setChannelVar": FakeAri.set_variable,
+    "channels.snoopChannelWithId": FakeAri.snoop,
     "channels.startMoh": FakeAri.start_moh,
     "channels.startSilence": FakeAri.start_silence,
     "channels.stopMoh": FakeAri.stop_moh,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ari_app.transfer.model import Agent, Attempt, Owned
+from ari_app.transfer.model import Agent, Attempt, Owned, Whispering
 
 
 @dataclass(frozen=True)
@@ -169,6 +169,15 @@ class SayWords(Aside):
     media_id: str
     text: str
     key: str | None = None
+
+
+@dataclass(frozen=True)
+class Whisper(Aside):
+    """Words into the supervisor's ear, over what the caller says. → WhisperOver"""
+
+    supervisor: str
+    by: Whispering
+    text: str
 
 
 @dataclass(frozen=True)

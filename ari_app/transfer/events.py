@@ -173,6 +173,18 @@ class SupervisorPressed(Event):
     digit: str
 
 
+@dataclass(frozen=True)
+class WhisperRequested(Event):
+    """Words for the supervisor alone, who talks to the caller."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class WhisperOver(Event):
+    media_id: str
+
+
 # Rooms
 
 

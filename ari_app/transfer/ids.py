@@ -38,3 +38,7 @@ def words_bridge(transfer_id: str) -> str:
 
 def words_media(transfer_id: str, count: int) -> str:
     return f"{PREFIX}{transfer_id}-words-{count}"
+
+
+def whisper(transfer_id: str, count: int, part: str) -> str:
+    return f"{PREFIX}{transfer_id}-whisper-{count}-{part}"

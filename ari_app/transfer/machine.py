@@ -34,6 +34,8 @@ from ari_app.transfer.events import (
     TransferOverdue,
     TransferRequested,
     VoicemailDetected,
+    WhisperOver,
+    WhisperRequested,
     WordsOver,
     WordsReady,
 )
@@ -94,6 +96,10 @@ def is_stale(call: Call, event: Event) -> bool:
             return call.transfer is None or event.at != call.transfer.reassure_at
         case TransferOverdue():
             return call.transfer is None or event.at != call.transfer.give_up_at
+        case WhisperRequested():
+            return call.whispering is not None or not (call.transfer and call.transfer.request.coach)
+        case WhisperOver():
+            return call.whispering is None or event.media_id != call.whispering.media_id
         case WordsReady() | WordsOver():
             return spoken is None or event.media_id != spoken.media_id
         case TransferRequested():

@@ -229,6 +229,8 @@ class Request:
     "The key by which the caller on hold goes back to the agent."
     max_seconds: float = 0.0
     "Seconds from the request to a supervisor's yes, all attempts together; 0: no limit of its own."
+    coach: bool = False
+    "After the join the assistant may whisper to the supervisor; the profile decides."
 
 
 @dataclass(frozen=True)
@@ -284,6 +286,19 @@ class Words:
     "The key back to the agent, told with it."
     is_listening: bool = False
     "The music was stopped for it."
+
+
+@dataclass(frozen=True)
+class Whispering:
+    """What Asterisk needs for words to the supervisor alone: a line, a snoop on the leg, a bridge of both."""
+
+    media_id: str
+    snoop_id: str
+    bridge_id: str
+
+    @property
+    def parts(self) -> frozenset[str]:
+        return frozenset({self.media_id, self.snoop_id, self.bridge_id})
 
 
 @dataclass(frozen=True)
@@ -379,6 +394,8 @@ class Call:
     leaving_to: str | None = None
     recalls: int = 0
     "How often the caller came back to the agent because a supervisor hung up too soon."
+    whispering: Whispering | None = None
+    whispers: int = 0
     arrived_at: float = 0.0
 
     @property

@@ -21,6 +21,7 @@ from ari_app.transfer.actions import (
     arriving,
     briefing,
     closing,
+    coaching,
     disposing,
     failing,
     holding,
@@ -56,6 +57,7 @@ ANYWHERE: dict[type[ev.Event], Row] = {
     ev.MediaOut: Row(closing.media_out),
     ev.AsteriskLost: Row(closing.asterisk_lost, (S.CLOSING,)),
     ev.Resumed: Row(resuming.resume),
+    ev.WhisperOver: Row(coaching.whispered),
 }
 
 ON_HOLD: dict[type[ev.Event], Row] = {
@@ -141,6 +143,7 @@ TABLE: dict[S, dict[type[ev.Event], Row]] = {
     },
     S.CONNECTED: ANYWHERE
     | {
+        ev.WhisperRequested: Row(coaching.whisper),
         ev.SupervisorLeft: Row(recalling.supervisor_left, (S.CLOSING, S.CONNECTING, S.LEAVING)),
     },
     S.RETURNING: ANYWHERE

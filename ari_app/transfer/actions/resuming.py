@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ari_app.transfer import events as ev
-from ari_app.transfer.actions import holding, moves
+from ari_app.transfer.actions import coaching, holding, moves
 from ari_app.transfer.commands import (
     ConnectAgent,
     HoldCaller,
@@ -75,6 +75,7 @@ def _resume_joining(turn: Turn, event: ev.Resumed) -> None:
 
 def _resume_connected(turn: Turn, event: ev.Resumed) -> None:
     moves.end_introduction(turn)
+    coaching.whispered(turn, event)
 
 
 def _resume_returning(turn: Turn, event: ev.Resumed) -> None:

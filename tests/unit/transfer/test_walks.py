@@ -17,8 +17,21 @@ from ari_app.transfer.table import TABLE
 SUPERVISORS = [ids.supervisor_leg("tr_1", n) for n in (1, 2)]
 MEDIAS = [ids.media("tr_1", n) for n in (1, 2, 3)]
 AGAIN, TALK_AGAIN = ids.agent_leg("call_1", 1), ids.talk_bridge("call_1", 1)
+WHISPERS = [ids.whisper("tr_1", n, part) for n in (1, 2) for part in ("media", "snoop", "bridge")]
 LINES = [ids.words_media("tr_1", n) for n in (1, 2, 3)]
-THINGS = [AGENT, CALLER, ROOM, TALK, *SUPERVISORS, *MEDIAS, *LINES, ids.words_bridge("tr_1"), AGAIN, TALK_AGAIN]
+THINGS = [
+    AGENT,
+    CALLER,
+    ROOM,
+    TALK,
+    *SUPERVISORS,
+    *MEDIAS,
+    *LINES,
+    ids.words_bridge("tr_1"),
+    AGAIN,
+    TALK_AGAIN,
+    *WHISPERS,
+]
 GOODBYES = tuple((outcome.value, "hangup") for outcome in OUTCOMES)
 VOICEMAIL = tuple((outcome.value, "dialplan:voicemail") for outcome in OUTCOMES)
 WAIT = {"reassure_every": 3.0, "return_key": "9", "max_seconds": 20.0}
@@ -62,6 +75,8 @@ anything = st.one_of(
     st.builds(ev.CallerPressed, st.sampled_from("19")),
     st.builds(ev.WordsReady, st.sampled_from(LINES)),
     st.builds(ev.WordsOver, st.sampled_from(LINES), st.booleans()),
+    st.just(ev.WhisperRequested("x")),
+    st.builds(ev.WhisperOver, st.sampled_from(WHISPERS[::3])),
     st.just("deadline"),
 )
 starts = st.sampled_from(
@@ -79,6 +94,7 @@ starts = st.sampled_from(
         lambda: Playbook.joining(introduces=True),
         Playbook.connected,
         Playbook.introducing,
+        lambda: Playbook.connected(coach=True),
         Playbook.recalled,
         Playbook.returning,
         Playbook.leaving,
