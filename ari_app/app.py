@@ -302,6 +302,9 @@ def rules_of(settings: Settings) -> Rules:
                 connected_line=rule.connected_line,
                 refer=rule.refer,
                 present=rule.present,
+                moh_class=rule.moh_class,
+                dispositions=tuple(rule.dispositions.items()),
+                recall_within=rule.recall_within,
             )
             for name, rule in settings.routing_rules.items()
         },
@@ -310,4 +313,10 @@ def rules_of(settings: Settings) -> Rules:
         max_transfers=settings.limits.transfers,
         transcript_bytes=settings.limits.transcript_bytes,
         introductions=frozenset(name for name, profile in settings.briefing.items() if profile.introduction),
+        coached=frozenset(name for name, profile in settings.briefing.items() if profile.coach),
+        reassure_every=settings.hold.reassure_every,
+        return_key=settings.hold.return_key,
+        max_transfer_seconds=settings.hold.max_transfer_seconds,
+        dispositions=settings.dispositions.by_outcome(),
+        contexts=frozenset(settings.dispositions.contexts),
     )

@@ -288,7 +288,9 @@ async def _asterisk(settings: Settings, running: bool) -> AsyncIterator[Finding]
         yield _application(asterisk.app, await client.call("applications.get", applicationName=asterisk.app), running)
         for subject, endpoint, is_static in endpoints(settings):
             yield await _endpoint(client, subject, endpoint, is_static)
-    yield await _music(settings, settings.hold.moh_class)
+    rules = (rule.moh_class for rule in settings.routing_rules.values())
+    for moh_class in dict.fromkeys((settings.hold.moh_class, *filter(None, rules))):
+        yield await _music(settings, moh_class)
 
 
 def _unreachable(settings: Settings, reason: str) -> Finding:

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -30,9 +31,10 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from ari_app.briefing.prompts import LANGUAGES, Texts
 from ari_app.errors import SettingsError
 from ari_app.runtime.groups import REFUSE, hours_of
+from ari_app.transfer import dispositions
 from ari_app.transfer.model import Phase
 from ari_app.transfer.routing import matches
-from ari_app.wire import Destination
+from ari_app.wire import Destination, known_dispositions
 
 TEXT_NAMES = frozenset(field.name for field in fields(Texts))
 ENGINES = {
@@ -56,6 +58,15 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def _is_action(action: str) -> str:
+    dispositions.read(action)
+    return action
+
+
+Actions = Annotated[dict[str, str], AfterValidator(known_dispositions)]
+"Outcome → what becomes of the caller."
 
 
 def is_reference(text: str) -> bool:
@@ -195,6 +206,12 @@ class RoutingRule(Section):
 
     refer: bool = False
     "Whether agents may ask for these destinations by SIP REFER."
+    moh_class: Name | None = None
+    "Music on hold class of callers who wait for this rule's supervisors, when the request names none."
+    dispositions: Actions = {}
+    "Outcome = what becomes of the caller then, before what `[dispositions]` says."
+    recall_within: Annotated[float, Field(ge=0, le=3600, allow_inf_nan=False)] = 0.0
+    "Seconds after the join in which a supervisor's hang-up takes the caller back to the agent; 0: it ends the call."
 
     @field_validator("endpoint")
     @classmethod
@@ -240,6 +257,22 @@ class GroupSettings(Section):
         return zone
 
 
+class Dispositions(Section):
+    """What becomes of the caller when no supervisor takes the call: `return` (to the agent, else the fallback),
+    `dialplan:CONTEXT[,EXTENSION]`, or `hangup[:WORDS]`, which says the words, or the text of that name, before."""
+
+    default: Annotated[str, AfterValidator(_is_action)] = "return"
+    "For every outcome that is not named, but `cancelled`."
+    outcomes: Actions = {}
+    "Outcome = action."
+    contexts: tuple[Name, ...] = ()
+    "Contexts of the dialplan to which a request may send the caller; the settings' own need not be here."
+
+    def by_outcome(self) -> dict[str, str]:
+        general = {outcome.value: self.default for outcome in sorted(dispositions.OUTCOMES - dispositions.BY_NAME_ONLY)}
+        return general | self.outcomes
+
+
 class Hold(Section):
     """The caller's wait."""
 
@@ -251,6 +284,12 @@ class Hold(Section):
     "Seconds without this app after which Asterisk itself takes a held caller to the extension `T`."
     talk_lease: Seconds = 3600.0
     "The same while the caller talks to somebody."
+    reassure_every: Annotated[float, Field(ge=0, le=3600, allow_inf_nan=False)] = 0.0
+    "Seconds of music after which the caller is told how it stands (texts `caller_…`); 0: never."
+    return_key: str | None = Field(default=None, pattern=r"^[0-9]$")
+    "Key by which the caller ends the transfer and goes back to the agent, until a supervisor has accepted."
+    max_transfer_seconds: Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)] = 0.0
+    "Seconds from the request to a supervisor's yes, after which the caller goes back; 0: only the request's timeouts."
 
 
 class EngineOptions(Section):
@@ -326,6 +365,8 @@ class BriefingProfile(Section):
     "What a machine gets: nothing, or the text `voicemail_message` after its tone; then the next destination."
     introduction: bool = False
     "After the join the assistant says the text `introduction` to both, and leaves."
+    coach: bool = False
+    "After the join words may be whispered to the supervisor (docs/how-to/coach-a-supervisor.md)."
     texts: dict[str, str] = {}
     "Replaces what is said: name of the text (docs/reference/settings.md) = text."
 
@@ -444,6 +485,7 @@ class Settings(BaseSettings):
     routing_rules: dict[Name, RoutingRule] = {}
     groups: dict[Name, GroupSettings] = {}
     hold: Hold = Hold()
+    dispositions: Dispositions = Dispositions()
     briefing: dict[Name, BriefingProfile] = {"default": BriefingProfile()}
     fallback: Fallback = Fallback()
     webhooks: dict[Name, Webhook] = {}

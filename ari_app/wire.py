@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ari_app.errors import RequestRefused
+from ari_app.transfer import dispositions
 from ari_app.transfer.model import Turn
 
 MAX_TEXT = 20_000
@@ -102,6 +103,15 @@ def _bounded_object(value: Any) -> Any:
     return value
 
 
+def known_dispositions(value: dict[str, str]) -> dict[str, str]:
+    """Outcome → action, as `transfer/dispositions.py` reads it."""
+    for outcome, action in value.items():
+        if outcome not in dispositions.OUTCOMES:
+            raise ValueError(f"{outcome!r} leaves no caller to be taken care of, or is no outcome")
+        dispositions.read(action)
+    return value
+
+
 class WarmTransferRequest(Message):
     """`WarmTransferRequest` (contract, section 2)."""
 
@@ -122,6 +132,7 @@ class WarmTransferRequest(Message):
     moh_class: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")] | None = None
     reply_to: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:-]{1,128}$")] | None = None
     metadata: Annotated[dict[str, Any] | None, AfterValidator(_bounded_object)] = None
+    dispositions: Annotated[dict[str, str], AfterValidator(known_dispositions)] = {}
 
     @model_validator(mode="after")
     def _has_one_kind_of_destination(self) -> WarmTransferRequest:
@@ -156,6 +167,10 @@ class WarmTransferTranscript(Message):
 
 class WarmTransferCancel(Message):
     reason: Text | None = None
+
+
+class WarmTransferWhisper(Message):
+    text: Annotated[str, Field(min_length=1, max_length=500), AfterValidator(_without_controls)]
 
 
 class HttpTransferRequest(WarmTransferRequest):

@@ -70,6 +70,14 @@ class Texts:
     "All that a machine is told: nothing of the call, no names."
     introduction: str = "I have connected you. Goodbye."
     "Said to caller and supervisor after the join, where the profile wants it."
+    caller_dialing: str = "We are trying to reach a colleague."
+    "Said to the caller on hold while supervisors are rung, where the settings want it."
+    caller_briefing: str = "A colleague has answered and is being told what it is about."
+    "The same while a supervisor is briefed."
+    caller_return_key: str = "To go back to the assistant, press {key}."
+    "Follows both where there is such a key."
+    caller_goodbye: str = "I am sorry, nobody can take your call now. Goodbye."
+    "Before a hang-up, where the settings want one."
 
 
 @cache

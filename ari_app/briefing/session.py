@@ -13,6 +13,7 @@ from functools import partial
 
 import structlog
 
+from ari_app.briefing.asides import Asides
 from ari_app.briefing.dialogue import Dialogue
 from ari_app.briefing.intent import read_intent, sounds_like_machine
 from ari_app.briefing.ports import VoiceActivity
@@ -101,6 +102,7 @@ class VoiceBriefing:
         self._talks: dict[str, Talk] = {}
         "Media id → the talk on it; with `ring_all` several at once."
         self._stopped: set[str] = set()
+        self._asides = Asides(speech.manners.texts, self._voice, self._channel)
 
     async def prepare(self) -> None:
         """Summary and greeting are made side by side; the rest of the sound follows in the order of saying."""
@@ -187,6 +189,12 @@ class VoiceBriefing:
             log.info("introduction not heard", reason=type(error).__name__)
         finally:
             await self._close(channel)
+
+    async def ready_words(self, text: str, room_id: str, media_id: str, *, key: str | None = None) -> bool:
+        return await self._asides.ready(text, room_id, media_id, key)
+
+    async def say_words(self, text: str, media_id: str, *, key: str | None = None) -> bool:
+        return media_id not in self._stopped and await self._asides.say(text, media_id, key)
 
     def context(self) -> Mapping[str, str]:
         told = self._ready()

@@ -95,6 +95,11 @@ class Voice:
         for text in texts:
             await self._make(text)
 
+    def has(self, text: str) -> bool:
+        """Whether the whole text is sound already."""
+        utterance = self._utterances.get(text)
+        return utterance is not None and utterance.is_whole
+
     async def work(self) -> None:
         """Makes what is said but was not made; runs until it is cancelled. Several may work side by side."""
         while True:

@@ -18,7 +18,14 @@ from ari_app.http.problems import Problem, answer_with_problems, problem
 from ari_app.http.stream import EventStream, event, is_over, last_event_id, phases
 from ari_app.runtime.ports import Control
 from ari_app.transfer.model import Phase
-from ari_app.wire import CallView, HttpTransferRequest, TransferView, WarmTransferCancel, WarmTransferTranscript
+from ari_app.wire import (
+    CallView,
+    HttpTransferRequest,
+    TransferView,
+    WarmTransferCancel,
+    WarmTransferTranscript,
+    WarmTransferWhisper,
+)
 
 Limit = Annotated[int, Query(ge=1, le=1000, description="How many at most.")]
 TransferId = Annotated[str, Path(max_length=150, description="As the `started` phase and `POST` gave it.")]
@@ -161,6 +168,24 @@ def _add_transfers(app: FastAPI, control: Control) -> None:
     ) -> dict[str, Any]:
         """Ends the transfer in flight unless the join has been committed. The end follows as a phase."""
         return await control.cancel(transfer_id, body.reason if body else None)
+
+    @app.post(
+        "/v1/transfers/{transfer_id}/whisper",
+        status_code=202,
+        response_model=TransferView,
+        tags=["transfers"],
+        responses={
+            202: _answer(examples.ENDED_VIEW, "It is being said."),
+            **_UNKNOWN,
+            **_UNREADABLE,
+            **_problems(_409="Supervisor and caller do not talk, coaching is off, or a whisper is being said."),
+        },
+    )
+    async def whisper(
+        transfer_id: TransferId, body: Annotated[WarmTransferWhisper, Body(examples=[examples.WHISPER])]
+    ) -> dict[str, Any]:
+        """Says the text to the supervisor alone, who talks to the caller."""
+        return await control.whisper(transfer_id, body.text)
 
     @app.get(
         "/v1/transfers/{transfer_id}/events",

@@ -16,6 +16,7 @@ SUMMARY = "The caller was charged twice in March for order 4711 and asks for nin
 METADATA = {"case": 4711}
 
 CANCEL: dict[str, Any] = {"reason": "The caller changed their mind."}
+WHISPER: dict[str, Any] = {"text": "The caller has asked for ninety dollars."}
 TRANSCRIPT: dict[str, Any] = {
     "turns": [
         {"role": "user", "content": "I was charged twice in March."},

@@ -114,7 +114,7 @@ class CallerReturned(Data):
     """After a failure: the caller is with somebody again."""
 
     to: str
-    "`agent`, `hold`, `fallback`, or the application that got the caller back."
+    "`agent`, `hold`, `fallback`, the application that got the caller back, `dialplan:CONTEXT`, or `hangup`."
 
 
 class End(Data):

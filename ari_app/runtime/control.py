@@ -13,9 +13,9 @@ from ari_app.runtime.desk import Desk
 from ari_app.runtime.intake import Intake, new_transfer_id
 from ari_app.runtime.ports import Clock, Journal
 from ari_app.runtime.runner import Runner
-from ari_app.transfer.events import CancelRequested
+from ari_app.transfer.events import CancelRequested, WhisperRequested
 from ari_app.transfer.machine import Story, fold
-from ari_app.wire import WarmTransferCancel, parse
+from ari_app.wire import WarmTransferCancel, WarmTransferWhisper, parse
 
 
 class Followers(Protocol):
@@ -61,6 +61,21 @@ class DeskControl:
             raise RequestRefused("the transfer has ended", status=409)
         if (await runner.ask(CancelRequested(asked.reason))).noted:
             raise RequestRefused("the join has been committed, or the transfer is ending already", status=409)
+        return views.transfer_view(runner.call, runner.transfers[transfer_id])
+
+    async def whisper(self, transfer_id: str, text: str) -> dict[str, Any]:
+        asked = parse(WarmTransferWhisper, {"text": text})
+        story = await self._story_of(transfer_id)
+        runner = self._desk.live.get(story.call.call_id)
+        latest = runner.call.transfer if runner else None
+        if runner is None or latest is None or latest.transfer_id != transfer_id:
+            raise RequestRefused("the call has ended, or has another transfer", status=409)
+        if not latest.request.coach:
+            raise RequestRefused(
+                "the transfer is blind, or its briefing profile does not let the assistant coach", status=409
+            )
+        if (await runner.ask(WhisperRequested(asked.text))).noted:
+            raise RequestRefused("nobody can be whispered to now, or a whisper is being said", status=409)
         return views.transfer_view(runner.call, runner.transfers[transfer_id])
 
     async def add_transcript(self, call_ref: str, variables: Mapping[str, Any]) -> dict[str, Any]:

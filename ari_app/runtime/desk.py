@@ -231,6 +231,8 @@ class Desk:
         runner, role = self._where.get(channel, (None, None))
         if runner and role is Role.SUPERVISOR:
             runner.tell(ev.SupervisorPressed(channel, digit))
+        elif runner and role is Role.CALLER:
+            runner.tell(ev.CallerPressed(digit))
 
     def seated(self, bridge: str, channel: str) -> None:
         self._tell_of(channel, ev.Seated(bridge, channel))

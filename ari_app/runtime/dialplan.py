@@ -24,7 +24,7 @@ OF_DESTINATION = {
 }
 "Flat key → key of a destination."
 OF_MESSAGE = ("role", "content", "name")
-JSON_KEYS = ("destination", "destinations", "headers", "chat_history", "metadata", "turns")
+JSON_KEYS = ("destination", "destinations", "headers", "chat_history", "metadata", "turns", "dispositions")
 "What only JSON can say."
 
 

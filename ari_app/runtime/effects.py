@@ -13,6 +13,7 @@ from typing import Any
 
 import structlog
 
+from ari_app.runtime.asides import Asides
 from ari_app.runtime.ports import Ari, Briefer, Briefing, Fate, Reply, Tell
 from ari_app.transfer import commands as cmd
 from ari_app.transfer import context
@@ -64,6 +65,7 @@ class Effects:
         self._tell = tell
         self._app = app
         self._lease, self._talk_lease = lease, talk_lease
+        self._asides = Asides(ari, tell, app)
         self._briefing: Briefing | None = None
         self._briefing_of = ""
 
@@ -78,7 +80,7 @@ class Effects:
                 self._tell(event)
 
     def _open_briefing(self, call: Call) -> None:
-        transfer = call.transfer_in_flight
+        transfer = call.transfer if call.whispering else call.transfer_in_flight
         if transfer and transfer.transfer_id != self._briefing_of:
             self._briefing = self._briefer.open(call, transfer, self._tell)
             self._briefing_of = transfer.transfer_id
@@ -141,6 +143,17 @@ class Effects:
             self._tell(ev.ReturnFailed(_why("return", reply)))
         await self._set_lease(do.caller, self._talk_lease)
 
+    @_do.register
+    async def _(self, do: cmd.InterruptMusic) -> None:
+        reply = await self._move(do.caller, do.bridge_id)
+        if not reply.ok:
+            log.warning("the caller can't be told anything", why=_why("speak to the caller", reply))
+            self._tell(ev.WordsOver(do.media_id, heard=False))
+
+    @_do.register
+    async def _(self, do: cmd.Aside) -> None:
+        await self._asides.say(do, self._require_briefing())
+
     async def _move(self, caller: str, bridge_id: str) -> Reply:
         """Music off first: channel music and a mixing bridge interleave (Asterisk 22: 100 packets a second)."""
         await self._ari.call("channels.stopMoh", channelId=caller)
@@ -157,6 +170,33 @@ class Effects:
             self._tell(ev.CallerLeft())
 
     @_do.register
+    async def _(self, do: cmd.ContinueElsewhere) -> None:
+        """Asterisk hangs up whoever is sent to a context that is not there, so it is asked first."""
+        place = f"{do.context},{do.extension},1"
+        found = await self._ari.call(
+            "channels.getChannelVar", channelId=do.caller, variable=f"DIALPLAN_EXISTS({place})"
+        )
+        if not found.ok or found.body.get("value") != "1":
+            log.warning("not in the dialplan; the caller goes back", place=place)
+            self._tell(ev.CallerStranded(f"the dialplan has no {place}"))
+            return
+        for name, value in do.variables:
+            await self._set(do.caller, name, value)
+        await self._set_lease(do.caller, 0)
+        await self._ari.call("channels.stopMoh", channelId=do.caller)
+        reply = await self._ari.call(
+            "channels.continueInDialplan",
+            channelId=do.caller,
+            context=do.context,
+            extension=do.extension,
+            priority=1,
+        )
+        if reply.gone:
+            self._tell(ev.CallerLeft())
+        elif reply.fate is Fate.REFUSED:
+            self._tell(ev.CallerStranded(_why("continue in the dialplan", reply)))
+
+    @_do.register
     async def _(self, do: cmd.HandBack) -> None:
         await self._ari.call("channels.stopMoh", channelId=do.caller)
         await self._set_lease(do.caller, 0)
@@ -171,6 +211,9 @@ class Effects:
     @_do.register
     async def _(self, do: cmd.RingAgent) -> None:
         headers = {"X-WT-App": self._app, "X-WT-Call-ID": do.call_id, "X-WT-Channel": do.caller}
+        names = {"WT_APP": self._app, "WT_CALL_ID": do.call_id}
+        if do.recall:
+            headers["X-WT-Recall"] = names["WT_RECALL"] = do.recall
         reply = await self._ari.call(
             "channels.originateWithId",
             channelId=do.agent.channel_id,
@@ -181,8 +224,7 @@ class Effects:
             body={
                 "variables": {
                     **({REFER_HANDLING: "ari-only"} if do.agent.refers else {}),
-                    "WT_APP": self._app,
-                    "WT_CALL_ID": do.call_id,
+                    **names,
                     **_headers(do.agent.endpoint, headers),
                 }
             },
@@ -393,7 +435,7 @@ class Effects:
 
 SIDE_BY_SIDE = (
     *(cmd.PrepareBriefing, cmd.WarmBriefing, cmd.StartBriefing, cmd.Dismiss, cmd.Introduce),
-    cmd.ShowCaller,
+    *(cmd.ShowCaller, cmd.Aside),
 )
 "Commands that take as long as people talk: they run beside the others, not in their order."
 
@@ -436,6 +478,14 @@ def _failure(command: cmd.Command, reason: str) -> tuple[ev.Event, ...]:
             return (ev.JoinFailed(reason),)
         case cmd.ReturnCaller():
             return (ev.ReturnFailed(reason),)
+        case cmd.ContinueElsewhere():
+            return (ev.CallerStranded(reason),)
+        case cmd.PrepareWords(media_id=media_id) | cmd.SayWords(media_id=media_id):
+            return (ev.WordsOver(media_id, heard=False),)
+        case cmd.InterruptMusic(media_id=media_id):
+            return (ev.WordsOver(media_id, heard=False),)
+        case cmd.Whisper(by=by):
+            return (ev.WhisperOver(by.media_id),)
         case cmd.StopBriefing(media_id=media_id) | cmd.Introduce(media_id=media_id):
             return (ev.MediaOut(media_id),)
         case cmd.Dismiss(channel_id=channel_id, media_id=media_id):

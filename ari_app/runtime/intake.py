@@ -8,7 +8,7 @@ import json
 import re
 import secrets
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import structlog
@@ -23,6 +23,7 @@ from ari_app.runtime.ports import Clock, Publisher
 from ari_app.runtime.reachability import Reachability
 from ari_app.runtime.runner import Runner
 from ari_app.runtime.signatures import Seals, Signer
+from ari_app.transfer import dispositions
 from ari_app.transfer import events as ev
 from ari_app.transfer.conversation import of_agent
 from ari_app.transfer.model import Outcome, Request, Route, State, Turn
@@ -33,6 +34,7 @@ from ari_app.wire import (
     WarmTransferCancel,
     WarmTransferRequest,
     WarmTransferTranscript,
+    WarmTransferWhisper,
     parse,
 )
 
@@ -55,6 +57,15 @@ class Rules:
     groups: Mapping[str, Group] = field(default_factory=dict)
     signers: Mapping[str | None, Signer] = field(default_factory=dict)
     "Whose user events are signed: agent, or None for calls without one."
+    coached: frozenset[str] = frozenset()
+    "Names of the profiles in which the assistant may whisper to the supervisor."
+    reassure_every: float = 0.0
+    return_key: str | None = None
+    max_transfer_seconds: float = 0.0
+    dispositions: Mapping[str, str] = field(default_factory=dict)
+    "Outcome → what the house does with the caller then."
+    contexts: frozenset[str] = frozenset()
+    "Of the dialplan, where a request may send the caller."
 
 
 class Finder(Protocol):
@@ -107,6 +118,8 @@ class Intake:
                 self._quietly(self._add_transcript, name, variables, channel)
             case "WarmTransferCancel":
                 self._quietly(self._cancel, name, variables, channel)
+            case "WarmTransferWhisper":
+                self._quietly(self._whisper, name, variables, channel)
 
     def _requested(self, variables: Mapping[str, Any], channel: str | None) -> None:
         runner = self._desk.find(channel or "")
@@ -177,6 +190,9 @@ class Intake:
     def _cancel(self, runner: Runner, variables: Mapping[str, Any]) -> None:
         runner.tell(ev.CancelRequested(parse(WarmTransferCancel, variables).reason))
 
+    def _whisper(self, runner: Runner, variables: Mapping[str, Any]) -> None:
+        runner.tell(ev.WhisperRequested(parse(WarmTransferWhisper, variables).text))
+
     # By any way
 
     def _finds(self, variables: Mapping[str, Any]) -> bool:
@@ -222,8 +238,10 @@ class Intake:
     def _request(self, asked: WarmTransferRequest, own: str) -> Request:
         if asked.briefing_profile not in self._rules.briefing_profiles:
             raise RequestRefused(f"no [briefing.{asked.briefing_profile}] in the settings", key="briefing_profile")
+        self._check_dispositions(asked.dispositions)
+        routes = tuple(self._disposed(route, asked.dispositions) for route in self._routes(asked, own))
         return Request(
-            routes=self._routes(asked, own),
+            routes=routes,
             strategy=asked.strategy,
             mode=asked.mode,
             request_id=asked.request_id,
@@ -233,10 +251,14 @@ class Intake:
             briefing_profile=asked.briefing_profile,
             supervisor_join_timeout=asked.supervisor_join_timeout,
             briefing_timeout=asked.briefing_timeout,
-            moh_class=asked.moh_class or self._rules.moh_class,
+            moh_class=asked.moh_class or self._rules.routing[routes[0].rule].moh_class or self._rules.moh_class,
             reply_to=asked.reply_to,
             metadata=json.dumps(asked.metadata, ensure_ascii=False),
             introduces=asked.mode == "warm" and asked.briefing_profile in self._rules.introductions,
+            coach=asked.mode == "warm" and asked.briefing_profile in self._rules.coached,
+            reassure_every=self._rules.reassure_every,
+            return_key=self._rules.return_key,
+            max_seconds=self._rules.max_transfer_seconds,
         )
 
     def _routes(self, asked: WarmTransferRequest, own: str) -> tuple[Route, ...]:
@@ -262,6 +284,18 @@ class Intake:
             )
         except NotAllowed as refused:
             raise RequestRefused(refused.reason, key=f"destination.{refused.key}", status=403) from None
+
+    def _check_dispositions(self, wanted: Mapping[str, str]) -> None:
+        for outcome, action in wanted.items():
+            context = dispositions.read(action).context
+            if context and context not in self._rules.contexts:
+                reason = f"the settings do not let requests send callers to {context}; see dispositions.contexts"
+                raise RequestRefused(reason, key=f"dispositions.{outcome}", status=403)
+
+    def _disposed(self, route: Route, wanted: Mapping[str, str]) -> Route:
+        """The request's word comes before the rule's, the rule's before the house's."""
+        chosen = {**self._rules.dispositions, **dict(route.dispositions), **wanted}
+        return replace(route, dispositions=tuple(each for each in chosen.items() if each[1] != "return"))
 
     def _check_room(self, runner: Runner, request: Request) -> None:
         call = runner.call

@@ -148,6 +148,15 @@ class Briefing(Protocol):
         Opens `media_id`, which is new. Caller and supervisor talk already, so a failure is nobody's. The media is out
         afterwards."""
 
+    async def ready_words(self, text: str, room_id: str, media_id: str, *, key: str | None = None) -> bool:
+        """Makes words to one party alone, and brings `media_id`, which is new, into the room they are said in.
+
+        `text` is the name of a text or the words themselves; `key`, the caller's way back, is told with it. False when
+        there will be no words. The media stays until `stop`."""
+
+    async def say_words(self, text: str, media_id: str, *, key: str | None = None) -> bool:
+        """Says what `ready_words` made and returns when it was heard, or with False."""
+
 
 class Briefer(Protocol):
     def open(self, call: Call, transfer: Transfer, tell: Tell) -> Briefing:
@@ -202,6 +211,9 @@ class Control(Protocol):
         """Starts a transfer of the call with this call id or channel id. The view, and whether it is a new one."""
 
     async def cancel(self, transfer_id: str, reason: str | None) -> dict[str, Any]: ...
+
+    async def whisper(self, transfer_id: str, text: str) -> dict[str, Any]:
+        """Words for the supervisor alone, who talks to the caller."""
 
     async def add_transcript(self, call_ref: str, variables: Mapping[str, Any]) -> dict[str, Any]: ...
 

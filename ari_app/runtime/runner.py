@@ -18,7 +18,7 @@ from ari_app.runtime.effects import SIDE_BY_SIDE, Effects
 from ari_app.runtime.ports import Clock, Journal, Step
 from ari_app.transfer import machine
 from ari_app.transfer.commands import Command
-from ari_app.transfer.events import DeadlinePassed, Event, TransferRequested
+from ari_app.transfer.events import Alarm, Event, TransferRequested
 from ari_app.transfer.model import Call, Request, State, Transfer
 from ari_app.transfer.turn import Told
 
@@ -114,16 +114,18 @@ class Runner:
         task.add_done_callback(self._running.discard)
 
     async def _next(self) -> Mail:
-        deadline = self.call.deadline
+        alarm = machine.alarm(self.call)
+        if alarm is None:
+            return await self._mailbox.get()
         try:
-            async with self._clock.until(deadline):
+            async with self._clock.until(alarm.at):
                 return await self._mailbox.get()
         except TimeoutError:
-            return Mail(DeadlinePassed(deadline or 0.0))
+            return Mail(alarm)
 
     async def _take(self, mail: Mail) -> None:
         now = self._clock.now()
-        if isinstance(mail.event, DeadlinePassed):
+        if isinstance(mail.event, Alarm):
             # timers may fire a millisecond early, and a deadline that has passed is never still to come
             now = max(now, mail.event.at)
         step = machine.step(self.call, mail.event, now)
@@ -142,7 +144,7 @@ class Runner:
         self.call = step.call
         self._keep(step.call, step.phases)
         self._on_step(self, step.call, step.phases)
-        if self.effects and not step.call.transfer_in_flight:
+        if self.effects and not (step.call.transfer_in_flight or step.call.whispering):
             self.effects.forget_briefing()
         for command in step.commands:
             self._lane.put_nowait((command, step.call))

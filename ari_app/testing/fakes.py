@@ -84,6 +84,8 @@ class StringBriefing:
     "Of the summary."
     introduced: asyncio.Event = field(default_factory=asyncio.Event)
     "Set: the introduction was heard."
+    words_heard: asyncio.Queue[bool] = field(default_factory=asyncio.Queue)
+    "One item ends the words that are being said."
 
     async def prepare(self) -> None:
         self.tell(ev.SummaryReady("They want a refund.", "extractive", 0.0, self.form))
@@ -113,6 +115,14 @@ class StringBriefing:
 
     async def farewell(self, text: str, room_id: str, media_id: str) -> None:
         self.done.append(f"farewell {text}")
+
+    async def ready_words(self, text: str, room_id: str, media_id: str, *, key: str | None = None) -> bool:
+        self.done.append(f"ready {text} {media_id}")
+        return not self.fails_to_speak
+
+    async def say_words(self, text: str, media_id: str, *, key: str | None = None) -> bool:
+        self.done.append(f"say {text} {media_id}")
+        return await self.words_heard.get()
 
     async def introduce(self, room_id: str, media_id: str) -> None:
         self.done.append(f"introduce {media_id}")

@@ -88,6 +88,15 @@ class Playbook:
         return cls.connected(introduces=True)
 
     @classmethod
+    def recalled(cls) -> Playbook:
+        """The supervisor hung up right after the join, and the agent is rung again."""
+        book = cls.dialing(route(recall_within=20.0)).been_through(
+            ev.SupervisorAnswered(SUPERVISOR), ev.Seated(ROOM, SUPERVISOR), ev.BriefingStarted(MEDIA)
+        )
+        book.been_through(ev.BriefingAccepted(MEDIA), ev.MediaOut(MEDIA), ev.Seated(ROOM, CALLER))
+        return book.been_through(ev.Released(AGENT), ev.Released(TALK), ev.SupervisorLeft(SUPERVISOR))
+
+    @classmethod
     def returning(cls) -> Playbook:
         return cls.dialing().been_through(ev.SupervisorLeft(SUPERVISOR, sip_code=486, cause=17))
 

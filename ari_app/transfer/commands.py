@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ari_app.transfer.model import Agent, Attempt, Owned
+from ari_app.transfer.model import Agent, Attempt, Owned, Whispering
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,8 @@ class RingAgent(Command):
     call_id: str
     caller_id: str
     "Number of the caller, shown to the agent."
+    recall: str = ""
+    "The transfer after which the caller comes back."
 
 
 @dataclass(frozen=True)
@@ -138,6 +140,49 @@ class JoinCaller(Command):
 
 
 @dataclass(frozen=True)
+class InterruptMusic(Command):
+    """Music off, caller into the bridge where the words are said. → WordsOver when it fails"""
+
+    caller: str
+    bridge_id: str
+    media_id: str
+
+
+@dataclass(frozen=True)
+class Aside(Command):
+    """Base of words to one party alone, beside everything else."""
+
+
+@dataclass(frozen=True)
+class PrepareWords(Aside):
+    """The words become sound, their line enters the bridge. → WordsReady, WordsOver"""
+
+    bridge_id: str
+    media_id: str
+    text: str
+    key: str | None = None
+    "The key back to the agent, told with it."
+
+
+@dataclass(frozen=True)
+class SayWords(Aside):
+    """→ WordsOver"""
+
+    media_id: str
+    text: str
+    key: str | None = None
+
+
+@dataclass(frozen=True)
+class Whisper(Aside):
+    """Words into the supervisor's ear, over what the caller says. → WhisperOver"""
+
+    supervisor: str
+    by: Whispering
+    text: str
+
+
+@dataclass(frozen=True)
 class ReturnCaller(Command):
     """Music off, caller back to the agent. → Seated, ReturnFailed"""
 
@@ -189,6 +234,16 @@ class SendToFallback(Command):
 
     caller: str
     context: str
+
+
+@dataclass(frozen=True)
+class ContinueElsewhere(Command):
+    """The caller goes on in a context of the dialplan that is there. → CallerLeft, CallerStranded"""
+
+    caller: str
+    context: str
+    extension: str
+    variables: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)

@@ -68,6 +68,26 @@ class CallerStranded(Event):
     reason: str
 
 
+@dataclass(frozen=True)
+class CallerPressed(Event):
+    digit: str
+
+
+@dataclass(frozen=True)
+class WordsReady(Event):
+    """What the caller is to be told is sound, and its line is in the bridge where it will be heard."""
+
+    media_id: str
+
+
+@dataclass(frozen=True)
+class WordsOver(Event):
+    """The words were said, or can't be."""
+
+    media_id: str
+    heard: bool = True
+
+
 # The agent's leg
 
 
@@ -155,6 +175,18 @@ class SupervisorLeft(Event):
 class SupervisorPressed(Event):
     channel_id: str
     digit: str
+
+
+@dataclass(frozen=True)
+class WhisperRequested(Event):
+    """Words for the supervisor alone, who talks to the caller."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class WhisperOver(Event):
+    media_id: str
 
 
 # Rooms
@@ -278,6 +310,17 @@ class DeadlinePassed(Event):
 
 
 @dataclass(frozen=True)
+class ReassuranceDue(Event):
+    at: float
+    "The moment that was set; an older one is stale."
+
+
+@dataclass(frozen=True)
+class TransferOverdue(Event):
+    at: float
+
+
+@dataclass(frozen=True)
 class AsteriskLost(Event):
     """Asterisk restarted: every channel of the call is gone."""
 
@@ -288,6 +331,10 @@ class Resumed(Event):
 
     caller_in: str | None = None
     "The bridge the caller is in now."
+
+
+Alarm = DeadlinePassed | ReassuranceDue | TransferOverdue
+"What happens because nothing else did."
 
 
 def _all(base: type[Event]) -> dict[str, type[Event]]:

@@ -9,12 +9,13 @@ from __future__ import annotations
 PREFIX = "wt-"
 
 
-def agent_leg(call_id: str) -> str:
-    return f"{PREFIX}{call_id}-agent"
+def agent_leg(call_id: str, again: int = 0) -> str:
+    """`again`: how often the caller came back to the agent."""
+    return f"{PREFIX}{call_id}-agent" + (f"-{again}" if again else "")
 
 
-def talk_bridge(call_id: str) -> str:
-    return f"{PREFIX}{call_id}-talk"
+def talk_bridge(call_id: str, again: int = 0) -> str:
+    return f"{PREFIX}{call_id}-talk" + (f"-{again}" if again else "")
 
 
 def room(transfer_id: str, attempt: int) -> str:
@@ -34,3 +35,16 @@ def overheard(call_id: str, side: str, time: str) -> str:
 
 def media(transfer_id: str, count: int) -> str:
     return f"{PREFIX}{transfer_id}-media-{count}"
+
+
+def words_bridge(transfer_id: str) -> str:
+    """Where the caller on hold is spoken to."""
+    return f"{PREFIX}{transfer_id}-words"
+
+
+def words_media(transfer_id: str, count: int) -> str:
+    return f"{PREFIX}{transfer_id}-words-{count}"
+
+
+def whisper(transfer_id: str, count: int, part: str) -> str:
+    return f"{PREFIX}{transfer_id}-whisper-{count}-{part}"

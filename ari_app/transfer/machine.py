@@ -1,7 +1,7 @@
 """`step`: one event, the next state of the call, and what to do about it. Pure; time is a parameter.
 
 The caller of `step` owes: journal the event before running the commands, run them in order, publish the phases,
-and deliver `DeadlinePassed(step.call.deadline)` when that time has come.
+and deliver `alarm(step.call)` when its time has come.
 """
 
 from __future__ import annotations
@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ari_app.transfer.actions import closing
+from ari_app.transfer.actions import closing, words
 from ari_app.transfer.commands import Command
 from ari_app.transfer.events import (
     AgentAnswered,
     AgentLeft,
+    Alarm,
     BriefingAccepted,
     BriefingDeclined,
     BriefingExhausted,
@@ -21,6 +22,7 @@ from ari_app.transfer.events import (
     BriefingStarted,
     DeadlinePassed,
     Event,
+    ReassuranceDue,
     RoomFailed,
     RoomOpened,
     SupervisorAnswered,
@@ -29,8 +31,13 @@ from ari_app.transfer.events import (
     SupervisorLeft,
     SupervisorPressed,
     SupervisorRinging,
+    TransferOverdue,
     TransferRequested,
     VoicemailDetected,
+    WhisperOver,
+    WhisperRequested,
+    WordsOver,
+    WordsReady,
 )
 from ari_app.transfer.model import Attempt, Call, State, Transfer
 from ari_app.transfer.table import TABLE
@@ -93,15 +100,36 @@ _OF_ATTEMPT = (
 def is_stale(call: Call, event: Event) -> bool:
     """Whether the event is of an earlier leg, media channel or deadline than the current ones, or the same request
     once more (G3)."""
+    spoken = call.transfer.words if call.transfer else None
     match event:
         case DeadlinePassed():
             return event.at != call.deadline
+        case ReassuranceDue():
+            return call.transfer is None or event.at != call.transfer.reassure_at
+        case TransferOverdue():
+            return call.transfer is None or event.at != call.transfer.give_up_at
+        case WhisperRequested():
+            return call.whispering is not None or not (call.transfer and call.transfer.request.coach)
+        case WhisperOver():
+            return call.whispering is None or event.media_id != call.whispering.media_id
+        case WordsReady() | WordsOver():
+            return spoken is None or event.media_id != spoken.media_id
         case TransferRequested():
             return event.request.request_id in dict(call.requests)
         case AgentAnswered() | AgentLeft():
             return call.agent is None or event.channel_id != call.agent.channel_id
         case _:
             return isinstance(event, _OF_ATTEMPT) and attempt_of(call, event) is None
+
+
+def alarm(call: Call) -> Alarm | None:
+    """What comes next if nothing happens until then."""
+    due: list[Alarm] = [] if call.deadline is None else [DeadlinePassed(call.deadline)]
+    transfer = call.transfer_in_flight
+    if transfer and call.state in words.HELD:
+        due += [] if transfer.give_up_at is None else [TransferOverdue(transfer.give_up_at)]
+        due += [] if transfer.reassure_at is None else [ReassuranceDue(transfer.reassure_at)]
+    return min(due, key=lambda each: each.at, default=None)
 
 
 @dataclass(frozen=True)

@@ -200,6 +200,10 @@ class Route:
     "What the INVITE says about the call: `none`, `user-to-user` or `x-headers`."
     connected_line: bool = False
     "After the join the supervisor's phone shows the caller."
+    dispositions: tuple[tuple[str, str], ...] = ()
+    "Outcome → what becomes of the caller then; what is missing is `return`."
+    recall_within: float = 0.0
+    "Seconds after the join in which the supervisor's hang-up sends the caller back; 0: never."
 
 
 @dataclass(frozen=True)
@@ -235,6 +239,15 @@ class Request:
     @property
     def is_blind(self) -> bool:
         return self.mode == "blind"
+
+    reassure_every: float = 0.0
+    "Seconds of music between two sentences to the caller; 0: music only."
+    return_key: str | None = None
+    "The key by which the caller on hold goes back to the agent."
+    max_seconds: float = 0.0
+    "Seconds from the request to a supervisor's yes, all attempts together; 0: no limit of its own."
+    coach: bool = False
+    "After the join the assistant may whisper to the supervisor; the profile decides."
 
 
 @dataclass(frozen=True)
@@ -282,6 +295,33 @@ class Attempt:
 
 
 @dataclass(frozen=True)
+class Words:
+    """What the caller on hold is being told, in a bridge of their own, between two stretches of music."""
+
+    media_id: str
+    bridge_id: str
+    text: str
+    "Name of the text in the briefing's prompts, or the words themselves."
+    key: str | None = None
+    "The key back to the agent, told with it."
+    is_listening: bool = False
+    "The music was stopped for it."
+
+
+@dataclass(frozen=True)
+class Whispering:
+    """What Asterisk needs for words to the supervisor alone: a line, a snoop on the leg, a bridge of both."""
+
+    media_id: str
+    snoop_id: str
+    bridge_id: str
+
+    @property
+    def parts(self) -> frozenset[str]:
+        return frozenset({self.media_id, self.snoop_id, self.bridge_id})
+
+
+@dataclass(frozen=True)
 class Transfer:
     """One warm transfer of a call."""
 
@@ -313,6 +353,13 @@ class Transfer:
     "Phase → seconds since the start, first time only."
     ended_at: float | None = None
     switched_call_id: str | None = None
+    words: Words | None = None
+    "What the caller is being told."
+    words_count: int = 0
+    reassure_at: float | None = None
+    "When the caller is told next how it stands."
+    give_up_at: float | None = None
+    "When the whole transfer has taken too long."
 
     @property
     def attempt(self) -> Attempt | None:
@@ -381,6 +428,10 @@ class Call:
     ledger: tuple[Owned, ...] = ()
     "What the call itself owns in Asterisk: the agent's leg and the bridge of both."
     leaving_to: str | None = None
+    recalls: int = 0
+    "How often the caller came back to the agent because a supervisor hung up too soon."
+    whispering: Whispering | None = None
+    whispers: int = 0
     arrived_at: float = 0.0
 
     @property

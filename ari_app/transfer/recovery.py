@@ -70,6 +70,10 @@ def _coming(call: Call, resuming: bool) -> Set[str]:
             coming.add(attempt.media_id or "")
         if stage is State.DIALING and not resuming:
             coming |= {attempt.media_id or ""} if attempt.dialed else {attempt.media_id or "", attempt.channel_id}
+    if call.whispering and not resuming:
+        coming |= call.whispering.parts
+    if transfer and transfer.words and not resuming:
+        coming |= {transfer.words.bridge_id, transfer.words.media_id}
     if transfer and call.state is State.CONNECTED and not resuming:
         # the introduction: whoever says it tells its end
         coming |= {owned.id for owned in transfer.ledger if owned.kind is OwnedKind.MEDIA and not owned.asked}

@@ -39,6 +39,12 @@ class Rule:
     "Whether a REFER may ask for its destinations."
     present: str = "fixed"
     "Whose number the supervisor sees: `fixed`, one of ours, or `caller`, the caller's own."
+    moh_class: str | None = None
+    "Music of callers who wait for this rule's supervisors."
+    dispositions: tuple[tuple[str, str], ...] = ()
+    "Outcome → what becomes of a caller whom this rule's supervisors did not take."
+    recall_within: float = 0.0
+    "Seconds."
 
 
 @dataclass(frozen=True)
@@ -78,6 +84,8 @@ def route(wanted: Wanted, rules: Mapping[str, Rule]) -> Route:
         ring_timeout=rule.ring_timeout,
         context=rule.context,
         connected_line=rule.connected_line,
+        dispositions=rule.dispositions,
+        recall_within=rule.recall_within,
     )
 
 

@@ -20,7 +20,22 @@ from dataclasses import dataclass
 from typing import Any
 
 from ari_app.transfer import events as ev
-from ari_app.transfer.actions import arriving, briefing, closing, failing, joining, moves, requesting, resuming, ringing
+from ari_app.transfer.actions import (
+    arriving,
+    briefing,
+    closing,
+    coaching,
+    disposing,
+    failing,
+    holding,
+    joining,
+    moves,
+    recalling,
+    requesting,
+    resuming,
+    ringing,
+    words,
+)
 from ari_app.transfer.model import State as S
 from ari_app.transfer.turn import Turn
 
@@ -32,7 +47,7 @@ class Row:
     "States the action may enter; none: the call stays where it is."
 
 
-GIVEN_BACK = (S.RETURNING, S.LEAVING, S.WAITING)
+GIVEN_BACK = TAKEN_BACK = (S.RETURNING, S.LEAVING, S.WAITING)
 OTHERS_OR_BACK = (S.DIALING, S.BRIEFING, *GIVEN_BACK)
 
 ANYWHERE: dict[type[ev.Event], Row] = {
@@ -45,6 +60,14 @@ ANYWHERE: dict[type[ev.Event], Row] = {
     ev.MediaOut: Row(closing.media_out),
     ev.AsteriskLost: Row(closing.asterisk_lost, (S.CLOSING,)),
     ev.Resumed: Row(resuming.resume),
+    ev.WhisperOver: Row(coaching.whispered),
+}
+
+ON_HOLD: dict[type[ev.Event], Row] = {
+    ev.ReassuranceDue: Row(holding.reassure),
+    ev.WordsReady: Row(words.ready),
+    ev.WordsOver: Row(holding.reassured),
+    ev.CallerPressed: Row(holding.caller_pressed, GIVEN_BACK),
 }
 
 TABLE: dict[S, dict[type[ev.Event], Row]] = {
@@ -56,6 +79,7 @@ TABLE: dict[S, dict[type[ev.Event], Row]] = {
         ev.AgentAnswered: Row(arriving.connect_agent, (S.CONNECTING,)),
         ev.Seated: Row(arriving.agent_connected, (S.TALKING,)),
         ev.AgentFailed: Row(arriving.agent_unreachable, (S.LEAVING,)),
+        ev.HoldFailed: Row(arriving.agent_unreachable, (S.LEAVING,)),
         ev.AgentLeft: Row(arriving.agent_unreachable, (S.LEAVING,)),
         ev.DeadlinePassed: Row(arriving.agent_unreachable, (S.LEAVING,)),
     },
@@ -72,6 +96,7 @@ TABLE: dict[S, dict[type[ev.Event], Row]] = {
         ev.DeadlinePassed: Row(moves.to_fallback, (S.LEAVING,)),
     },
     S.DIALING: ANYWHERE
+    | ON_HOLD
     | {
         ev.CallerHeld: Row(requesting.caller_held),
         ev.HoldFailed: Row(requesting.no_place_to_hold, GIVEN_BACK),
@@ -84,9 +109,11 @@ TABLE: dict[S, dict[type[ev.Event], Row]] = {
         ev.SupervisorFailed: Row(ringing.not_dialed, OTHERS_OR_BACK),
         ev.SupervisorLeft: Row(ringing.not_answered, OTHERS_OR_BACK),
         ev.DeadlinePassed: Row(ringing.rang_out, OTHERS_OR_BACK),
+        ev.TransferOverdue: Row(holding.took_too_long, GIVEN_BACK),
         ev.CancelRequested: Row(failing.cancel, GIVEN_BACK),
     },
     S.BRIEFING: ANYWHERE
+    | ON_HOLD
     | {
         ev.CallerHeld: Row(requesting.caller_held),
         ev.RoomOpened: Row(requesting.room_opened),
@@ -99,6 +126,7 @@ TABLE: dict[S, dict[type[ev.Event], Row]] = {
         ev.VoicemailDetected: Row(briefing.voicemail, OTHERS_OR_BACK),
         ev.BriefingExhausted: Row(briefing.no_decision, OTHERS_OR_BACK),
         ev.DeadlinePassed: Row(briefing.no_decision, OTHERS_OR_BACK),
+        ev.TransferOverdue: Row(holding.took_too_long, GIVEN_BACK),
         ev.BriefingFailed: Row(briefing.not_briefed, OTHERS_OR_BACK),
         ev.SupervisorFailed: Row(briefing.not_briefed, OTHERS_OR_BACK),
         ev.SupervisorLeft: Row(briefing.left_briefing, OTHERS_OR_BACK),
@@ -118,7 +146,8 @@ TABLE: dict[S, dict[type[ev.Event], Row]] = {
     },
     S.CONNECTED: ANYWHERE
     | {
-        ev.SupervisorLeft: Row(joining.supervisor_hung_up, (S.CLOSING,)),
+        ev.WhisperRequested: Row(coaching.whisper),
+        ev.SupervisorLeft: Row(recalling.supervisor_left, (S.CLOSING, S.CONNECTING, S.LEAVING)),
     },
     S.RETURNING: ANYWHERE
     | {
@@ -130,8 +159,10 @@ TABLE: dict[S, dict[type[ev.Event], Row]] = {
     S.LEAVING: ANYWHERE
     | {
         ev.CallerLeft: Row(failing.left_for_good, (S.CLOSING,)),
-        ev.CallerStranded: Row(moves.to_fallback, (S.LEAVING,)),
-        ev.DeadlinePassed: Row(moves.to_fallback, (S.LEAVING,)),
+        ev.WordsReady: Row(words.ready),
+        ev.WordsOver: Row(disposing.parted, (S.CLOSING, *TAKEN_BACK)),
+        ev.CallerStranded: Row(disposing.stranded, TAKEN_BACK),
+        ev.DeadlinePassed: Row(disposing.stranded, TAKEN_BACK),
     },
     S.CLOSING: ANYWHERE
     | {

@@ -34,11 +34,11 @@ def admit(turn: Turn, event: ev.CallArrived) -> None:
         ring_agent(turn, event.agent)
 
 
-def ring_agent(turn: Turn, agent: Agent) -> None:
+def ring_agent(turn: Turn, agent: Agent, *, recall: str = "") -> None:
     turn.own_for_call(OwnedKind.CHANNEL, agent.channel_id)
     if not turn.call.answered:
         turn.do(RingCaller(turn.call.caller))
-    turn.do(RingAgent(turn.call.caller, agent, turn.call.call_id, turn.call.caller_number))
+    turn.do(RingAgent(turn.call.caller, agent, turn.call.call_id, turn.call.caller_number, recall))
     turn.go(State.CONNECTING, deadline=turn.now + agent.ring_timeout)
 
 

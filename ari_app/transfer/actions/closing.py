@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ari_app.transfer import events as ev
-from ari_app.transfer.actions import failing, moves
+from ari_app.transfer.actions import failing, moves, words
 from ari_app.transfer.model import Outcome, OwnedKind, State, Transfer
 from ari_app.transfer.result import result_of
 from ari_app.transfer.turn import Turn
@@ -45,6 +45,7 @@ def asterisk_lost(turn: Turn, _: ev.AsteriskLost) -> None:
 
 def settle(turn: Turn) -> None:
     """After every step: bridges go when they are empty, the terminal phase when all is gone, the call at last."""
+    words.settle(turn)
     _release_bridges(turn)
     transfer = turn.call.transfer_in_flight
     if transfer and transfer.outcome and not transfer.ledger and turn.call.state in _AT_REST:
@@ -54,7 +55,7 @@ def settle(turn: Turn) -> None:
         turn.go(State.CLOSED)
 
 
-_AT_REST = frozenset({State.TALKING, State.WAITING, State.CONNECTED, State.CLOSING})
+_AT_REST = frozenset({State.CONNECTING, State.TALKING, State.WAITING, State.CONNECTED, State.CLOSING})
 
 
 def _tell_the_end(turn: Turn) -> None:
@@ -84,5 +85,7 @@ def _release_rooms(turn: Turn, transfer: Transfer) -> None:
     agent = turn.call.agent.channel_id if turn.call.agent else ""
     for owned in transfer.ledger:
         done = transfer.outcome is not None or owned.id in over
+        if transfer.words and owned.id == transfer.words.bridge_id:
+            continue
         if owned.kind is OwnedKind.BRIDGE and done and legs.get(owned.id, agent) not in here:
             turn.release(owned)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from ari_app.transfer import events as ev
-from ari_app.transfer.actions import moves
-from ari_app.transfer.commands import ReturnCaller
-from ari_app.transfer.model import Attempt, Entry, Outcome, Phase, State
+from ari_app.transfer.actions import disposing, moves
+from ari_app.transfer.model import Attempt, Outcome, Phase, State
 from ari_app.transfer.turn import Turn
 
 
@@ -41,7 +40,7 @@ def _nobody_left(turn: Turn, farewell: str | None) -> None:
     """The transfer ends as its last attempt; of several at once, as the one that says most about why."""
     attempts = turn.transfer.attempts
     told = min(attempts, key=_says) if turn.transfer.request.rings_all else attempts[-1]
-    turn.set_transfer(chosen=told.number, error=told.error)
+    turn.set_transfer(chosen=told.number, error=turn.transfer.error or told.error)
     give_back(turn, told.outcome or Outcome.INTERNAL_ERROR, farewell=farewell)
 
 
@@ -87,17 +86,7 @@ def cancel(turn: Turn, event: ev.CancelRequested) -> None:
 def give_back(turn: Turn, outcome: Outcome, *, farewell: str | None = None) -> None:
     """The caller first, then the farewell to the supervisor and the clearing away."""
     turn.set_transfer(outcome=outcome, caller_seated=False)
-    call = turn.call
-    if call.entry is Entry.AGENT and call.agent_is_up:
-        turn.do(ReturnCaller(call.caller, call.bridge_id))
-        turn.go(State.RETURNING, deadline=turn.now + moves.CONFIRM)
-    elif call.entry is Entry.AGENT:
-        moves.to_fallback(turn)
-    elif call.return_app:
-        moves.hand_back(turn, call.return_app)
-    else:
-        moves.wait_on_music(turn)
-        turn.tell(Phase.CALLER_RETURNED, to="hold")
+    disposing.dispose(turn)
     moves.let_supervisors_go(turn, farewell)
 
 
@@ -110,6 +99,6 @@ def returned(turn: Turn, event: ev.Seated) -> None:
 def left_for_good(turn: Turn, _: ev.CallerLeft) -> None:
     """The fallback, or the application that handed the caller over, has the caller now."""
     transfer = turn.call.transfer_in_flight
-    if transfer:
+    if transfer and transfer.outcome is not Outcome.COMPLETED:
         turn.tell(Phase.CALLER_RETURNED, to=turn.call.leaving_to)
     moves.close(turn, caller_gone=True)

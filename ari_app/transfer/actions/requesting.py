@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ari_app.transfer import conversation
 from ari_app.transfer import events as ev
-from ari_app.transfer.actions import failing, moves
+from ari_app.transfer.actions import failing, holding, moves
 from ari_app.transfer.commands import HoldCaller, PrepareBriefing
 from ari_app.transfer.model import Outcome, Phase, Transfer
 from ari_app.transfer.turn import Turn
@@ -32,6 +32,7 @@ def begin(turn: Turn, event: ev.TransferRequested) -> None:
     turn.set(transfer=transfer, **conversation.sent(call, event.turns))
     if request.request_id:
         turn.set(requests=(*call.requests, (request.request_id, event.transfer_id)))
+    holding.begin(turn)
     turn.tell(Phase.STARTED, reason=request.reason)
     turn.do(HoldCaller(call.caller, call.bridge_id, request.moh_class))
     moves.ring(turn)

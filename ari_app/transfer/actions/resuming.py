@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ari_app.transfer import events as ev
-from ari_app.transfer.actions import moves
+from ari_app.transfer.actions import coaching, holding, moves
 from ari_app.transfer.commands import (
     ConnectAgent,
     HoldCaller,
@@ -33,6 +33,8 @@ def _resume_connecting(turn: Turn, event: ev.Resumed) -> None:
     if turn.call.agent_is_up and turn.call.agent:
         turn.do(ConnectAgent(turn.call.caller, turn.call.agent.channel_id, turn.call.bridge_id))
         turn.go(State.CONNECTING, deadline=turn.now + moves.CONFIRM)
+    elif turn.call.recalls:
+        turn.do(HoldCaller(turn.call.caller, event.caller_in or "", turn.call.hold_class))
 
 
 def _resume_talking(turn: Turn, event: ev.Resumed) -> None:
@@ -46,7 +48,8 @@ def _resume_waiting(turn: Turn, event: ev.Resumed) -> None:
 
 def _resume_supervisors(turn: Turn, event: ev.Resumed) -> None:
     call, live = turn.call, turn.transfer.live
-    turn.do(HoldCaller(call.caller, call.bridge_id, turn.transfer.request.moh_class))
+    holding.resume(turn)
+    turn.do(HoldCaller(call.caller, event.caller_in or call.bridge_id, turn.transfer.request.moh_class))
     turn.do(*(OpenRoom(attempt.room_id) for attempt in live))
     if not turn.transfer.request.is_blind:
         turn.do(PrepareBriefing())
@@ -74,6 +77,7 @@ def _resume_joining(turn: Turn, event: ev.Resumed) -> None:
 
 def _resume_connected(turn: Turn, event: ev.Resumed) -> None:
     moves.end_introduction(turn)
+    coaching.whispered(turn, event)
 
 
 def _resume_returning(turn: Turn, event: ev.Resumed) -> None:

@@ -51,6 +51,11 @@ class FakeControl:
         self._break()
         return await self.transfer(transfer_id)
 
+    async def whisper(self, transfer_id: str, text: str) -> dict[str, Any]:
+        self.asked.append((transfer_id, text))
+        self._break()
+        return await self.transfer(transfer_id)
+
     async def add_transcript(self, call_ref: str, variables: Mapping[str, Any]) -> dict[str, Any]:
         self.asked.append((call_ref, variables))
         return await self.call(call_ref)

@@ -4,13 +4,14 @@ import pytest
 
 from ari_app.errors import RequestRefused
 from ari_app.runtime.dialplan import unfolded
-from ari_app.wire import WarmTransferCancel, WarmTransferRequest, WarmTransferTranscript, parse
+from ari_app.wire import WarmTransferCancel, WarmTransferRequest, WarmTransferTranscript, WarmTransferWhisper, parse
 
 ONE = {"routing_rule_id": "rr", "sip_call_to": "2001"}
 MODELS = {
     "WarmTransferRequest": WarmTransferRequest,
     "WarmTransferTranscript": WarmTransferTranscript,
     "WarmTransferCancel": WarmTransferCancel,
+    "WarmTransferWhisper": WarmTransferWhisper,
 }
 
 
@@ -42,6 +43,12 @@ def read(event, variables):
             {"destinations": '[{"routing_rule_id": "rr", "sip_call_to": "2001"}]', "metadata": '{"n": 1}'},
             {"destinations": [ONE], "metadata": {"n": 1}},
         ),
+        (
+            "WarmTransferRequest",
+            ONE | {"dispositions": '{"busy": "dialplan:voicemail"}'},
+            {"destination": ONE, "dispositions": {"busy": "dialplan:voicemail"}},
+        ),
+        ("WarmTransferWhisper", {"Text": "In March."}, {"text": "In March."}),
         (
             "WarmTransferTranscript",
             {"role": "user", "content": "hello"},

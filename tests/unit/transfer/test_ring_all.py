@@ -6,8 +6,9 @@ import pytest
 
 from ari_app.testing.playbook import CALLER, ROOM, ROOM_2, SECOND, SUPERVISOR, TALK, Playbook, requested, route
 from ari_app.transfer import events as ev
-from ari_app.transfer import ids
+from ari_app.transfer import ids, machine
 from ari_app.transfer.commands import (
+    ContinueElsewhere,
     Dismiss,
     HoldCaller,
     JoinCaller,
@@ -209,3 +210,41 @@ def test_a_connection_that_was_away_takes_no_ringing_phone_for_lost():
     book.been_through(ev.RoomOpened(ROOM))
     missed = reconcile(book.call, seen(book, **{SUPERVISOR: "Ringing"}), resuming=False)
     assert not [event for event in missed if isinstance(event, ev.SupervisorFailed | ev.SupervisorLeft | ev.Released)]
+
+
+def test_when_it_takes_too_long_it_is_over_for_everybody():
+    book = answers(ringing(max_seconds=8.0).after(1.0), 1, 2).after(7.0)
+    book >> machine.alarm(book.call)
+    briefed, rung = Outcome.ACK_TIMEOUT, Outcome.UNREACHABLE
+    assert ended(book) == [briefed, briefed, rung]
+    failed = [told.data["outcome"] for told in book.told if told.phase is Phase.ATTEMPT_FAILED]
+    assert failed == [briefed, briefed, rung]
+    assert (book.transfer.outcome, book.transfer.error) == (briefed, "no supervisor took the caller within 8 s")
+    commands = book.is_in(State.RETURNING).taken()
+    assert [c.channel_id for c in commands if isinstance(c, Dismiss)] == [SUPERVISOR, SECOND]
+    assert given_up(THIRD) in commands
+
+
+def test_the_rule_of_whoever_says_most_decides_what_becomes_of_the_caller():
+    routes = [route(to, dispositions=(("declined", f"dialplan:after-{to}"),)) for to in ("2001", "2002", "2003")]
+    book = Playbook.talking().been_through(requested(*routes, strategy="ring_all"))
+    answers(book, 2).been_through(ev.BriefingDeclined(line(book, 2)), ev.SupervisorLeft(SUPERVISOR, sip_code=486))
+    book >> ev.SupervisorLeft(THIRD, sip_code=486)
+    assert book.take(ContinueElsewhere).context == "after-2002"
+
+
+@pytest.mark.parametrize(("within", "state"), [((20.0, 0.0, 0.0), State.CONNECTING), ((0.0, 0.0, 20.0), State.CLOSING)])
+def test_the_rule_of_whoever_accepted_decides_whether_the_caller_is_recalled(within, state):
+    routes = [route(to, recall_within=each) for to, each in zip(("2001", "2002", "2003"), within, strict=True)]
+    book = answers(Playbook.talking().been_through(requested(*routes, strategy="ring_all")), 1)
+    book.been_through(ev.BriefingAccepted(line(book, 1)), ev.MediaOut(line(book, 1)), ev.Seated(ROOM, CALLER))
+    book.been_through(ev.SupervisorLeft(SUPERVISOR)).is_in(state)
+
+
+def test_the_caller_hears_the_words_out_when_one_of_several_is_out():
+    book = ringing(reassure_every=4.0).after(4.0)
+    book.been_through(machine.alarm(book.call))
+    words = book.transfer.words
+    book.been_through(ev.WordsReady(words.media_id)) >> ev.SupervisorLeft(SECOND, sip_code=486)
+    (book << given_up(SECOND)).is_in(State.DIALING)
+    assert book.transfer.words.media_id == words.media_id

@@ -9,25 +9,33 @@ from ari_app.testing.playbook import AGENT, CALLER, SUPERVISOR, TALK, Playbook, 
 from ari_app.transfer import commands as cmd
 from ari_app.transfer import events as ev
 from ari_app.transfer import ids, machine
+from ari_app.transfer.actions.words import HELD
+from ari_app.transfer.dispositions import OUTCOMES
 from ari_app.transfer.model import Outcome, Phase, State, Turn
 from ari_app.transfer.table import TABLE
 
 SUPERVISORS = [ids.supervisor_leg("tr_1", n) for n in (1, 2, 3)]
 ROOMS = [ids.room("tr_1", n) for n in (1, 2, 3)]
 MEDIAS = [ids.media("tr_1", n) for n in (1, 2, 3, 4)]
-THINGS = [AGENT, CALLER, TALK, *ROOMS, *SUPERVISORS, *MEDIAS]
+AGAIN, TALK_AGAIN = ids.agent_leg("call_1", 1), ids.talk_bridge("call_1", 1)
+WHISPERS = [ids.whisper("tr_1", n, part) for n in (1, 2) for part in ("media", "snoop", "bridge")]
+WORDS, LINES = ids.words_bridge("tr_1"), [ids.words_media("tr_1", n) for n in (1, 2, 3)]
+THINGS = [AGENT, CALLER, TALK, *ROOMS, *SUPERVISORS, *MEDIAS, WORDS, *LINES, AGAIN, TALK_AGAIN, *WHISPERS]
 THREE = (route("2001"), route("2002", ring_timeout=5.0), route("2003"))
+GOODBYES = tuple((outcome.value, "hangup") for outcome in OUTCOMES)
+VOICEMAIL = tuple((outcome.value, "dialplan:voicemail") for outcome in OUTCOMES)
+WAIT = {"reassure_every": 3.0, "return_key": "9", "max_seconds": 20.0}
 
 supervisors, rooms, medias = st.sampled_from(SUPERVISORS), st.sampled_from(ROOMS), st.sampled_from(MEDIAS)
-bridges, people = st.sampled_from([TALK, *ROOMS]), st.sampled_from([CALLER, *SUPERVISORS])
+bridges, people = st.sampled_from([TALK, TALK_AGAIN, *ROOMS]), st.sampled_from([CALLER, *SUPERVISORS])
 anything = st.one_of(
     st.just(ev.CallerLeft()),
     st.just(ev.CallerAnswered()),
     st.just(ev.CallerHeld("default")),
     st.just(ev.HoldFailed("x")),
     st.just(ev.CallerStranded("x")),
-    st.builds(ev.AgentAnswered, st.just(AGENT)),
-    st.builds(ev.AgentLeft, st.just(AGENT)),
+    st.builds(ev.AgentAnswered, st.sampled_from([AGENT, AGAIN])),
+    st.builds(ev.AgentLeft, st.sampled_from([AGENT, AGAIN])),
     st.just(ev.AgentFailed("x")),
     st.just(ev.TranscriptAdded(())),
     st.just(ev.TranscriptAdded((Turn("user", "sent"),))),
@@ -58,7 +66,12 @@ anything = st.one_of(
     st.builds(ev.MediaOut, medias),
     st.builds(ev.Released, st.sampled_from(THINGS)),
     st.just(ev.AsteriskLost()),
-    st.builds(ev.Resumed, st.sampled_from([None, TALK, *ROOMS])),
+    st.builds(ev.Resumed, st.sampled_from([None, TALK, WORDS, *ROOMS])),
+    st.builds(ev.CallerPressed, st.sampled_from("19")),
+    st.builds(ev.WordsReady, st.sampled_from(LINES)),
+    st.builds(ev.WordsOver, st.sampled_from(LINES), st.booleans()),
+    st.just(ev.WhisperRequested("x")),
+    st.builds(ev.WhisperOver, st.sampled_from(WHISPERS[::3])),
     st.just("deadline"),
 )
 starts = st.sampled_from(
@@ -74,20 +87,31 @@ starts = st.sampled_from(
         lambda: two_are_briefed(),
         lambda: Playbook.talking().been_through(requested(*THREE, mode="blind")),
         lambda: Playbook.waiting().been_through(requested(*THREE, mode="blind", strategy="ring_all")),
+        lambda: Playbook.dialing(route("2001"), route("2002"), **WAIT),
+        lambda: Playbook.briefing(route("2001"), route("2002"), **WAIT),
+        lambda: Playbook.briefing(route("2001", dispositions=GOODBYES), **WAIT),
+        lambda: Playbook.dialing(route("2001", dispositions=VOICEMAIL)),
+        lambda: two_are_briefed(**WAIT),
+        lambda: Playbook.talking().been_through(requested(*THREE, mode="blind", **WAIT)),
+        lambda: Playbook.briefing(
+            route("2001", dispositions=GOODBYES), route("2002", dispositions=VOICEMAIL), strategy="ring_all", **WAIT
+        ),
         Playbook.joining,
         lambda: Playbook.joining(referrer=AGENT),
         lambda: Playbook.joining(introduces=True),
         Playbook.connected,
         Playbook.introducing,
+        lambda: Playbook.connected(coach=True),
+        Playbook.recalled,
         Playbook.returning,
         Playbook.leaving,
     ]
 )
 
 
-def two_are_briefed():
+def two_are_briefed(**changes):
     """The third still rings."""
-    book = Playbook.briefing(*THREE, strategy="ring_all")
+    book = Playbook.briefing(*THREE, strategy="ring_all", **changes)
     return book.been_through(
         ev.SupervisorAnswered(SUPERVISORS[1]), ev.Seated(ROOMS[1], SUPERVISORS[1]), ev.BriefingStarted(MEDIAS[1])
     )
@@ -104,10 +128,10 @@ def walk(start, events):
             asked += 1
             event = replace(event, transfer_id="tr_1" if asked == 1 and call.transfer is None else f"tr_{asked + 1}")
         if event == "deadline":
-            if call.deadline is None:
+            event = machine.alarm(call)
+            if event is None:
                 continue
-            now = max(now, call.deadline)
-            event = ev.DeadlinePassed(call.deadline)
+            now = max(now, event.at)
         step = machine.step(call, event, now)
         yield call, event, step
         call = step.call
@@ -128,6 +152,8 @@ def test_the_guarantees(start, events):
         _nobody_talks_in_a_blind_transfer(step)
         _only_two_who_talk_are_introduced(before, step)
         _the_conversation_is_from_one_side_and_bounded(step.call)
+        _music_stops_only_for_words(before, event, step)
+        _a_caller_is_hung_up_only_after_a_last_line(before, event, step)
         _other_legs_never_end_the_caller(before, event, step)
         for told in step.phases:
             if told.phase.is_terminal:
@@ -228,12 +254,30 @@ def _the_conversation_is_from_one_side_and_bounded(call):
     assert "overheard" not in said or sum(map(len, said)) <= 20
 
 
+def _music_stops_only_for_words(before, event, step):
+    """Whoever is taken off the music is on it again after the words, unless somebody else has the caller."""
+    if any(isinstance(command, cmd.InterruptMusic) for command in step.commands):
+        parting = before.state is State.LEAVING and before.leaving_to == "hangup"
+        assert isinstance(event, ev.WordsReady) and (before.state in HELD or parting)
+    words = before.transfer.words if before.transfer else None
+    if words and words.is_listening and step.call.transfer.words != words and step.call.state in HELD:
+        assert any(isinstance(command, cmd.HoldCaller) for command in step.commands)
+
+
+def _a_caller_is_hung_up_only_after_a_last_line(before, event, step):
+    hung_up = any(told.phase is Phase.CALLER_RETURNED and told.data["to"] == "hangup" for told in step.phases)
+    if hung_up and not isinstance(event, ev.CallerLeft):
+        assert isinstance(event, ev.WordsOver) and event.heard
+        assert dict(before.transfer.attempt.route.dispositions)[before.transfer.outcome.value] == "hangup"
+
+
 def _other_legs_never_end_the_caller(before, event, step):
     """The supervisor's end closes the call only after the join; the agent's only while the two talk."""
     if before.state in (State.CLOSING, State.CLOSED) or step.call.state not in (State.CLOSING, State.CLOSED):
         return
     if isinstance(event, ev.SupervisorLeft):
         assert before.state is State.CONNECTED
+        assert before.transfer.attempt.route.recall_within == 0.0
     if isinstance(event, ev.AgentLeft):
         assert before.state is State.TALKING
 
