@@ -165,6 +165,7 @@ class Effects:
     @_do.register
     async def _(self, do: cmd.RingAgent) -> None:
         headers = {"X-WT-App": self._app, "X-WT-Call-ID": do.call_id, "X-WT-Channel": do.caller}
+        variables = {"WT_APP": self._app, "WT_CALL_ID": do.call_id, "WT_CHANNEL": do.caller}
         reply = await self._ari.call(
             "channels.originateWithId",
             channelId=do.agent.channel_id,
@@ -172,7 +173,7 @@ class Effects:
             app=self._app,
             callerId=do.caller_id,
             timeout=int(do.agent.ring_timeout) + 5,
-            body={"variables": {"WT_APP": self._app, "WT_CALL_ID": do.call_id, **_headers(do.agent.endpoint, headers)}},
+            body={"variables": {**variables, **_headers(do.agent.endpoint, headers)}},
         )
         if not reply.ok:
             self._tell(ev.AgentFailed(_why("ring the agent", reply)))
