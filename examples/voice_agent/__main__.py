@@ -17,6 +17,7 @@ import os
 import signal
 import sys
 import tomllib
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from typing import Any
 import structlog
 from conversation import Conversation, on_the_line
 from desk import FrontDesk
-from models import ChatModel, Message, Model, Rules
+from models import Message, Model, Rules
 
 from ari_app import AgentSession, WarmTransferError
 from ari_app.ari.client import AriClient
@@ -51,7 +52,7 @@ class VoiceAgent:
 
     def __init__(self, options: argparse.Namespace, profile: BriefingProfile) -> None:
         self._options = options
-        self._profile = profile
+        self._new_model = models(profile)
         self._ari = AriClient(options.ari, options.user, options.password, options.name)
         self._engines = Engines({"voice": profile})
         self._conversations: dict[str, Conversation] = {}
@@ -97,7 +98,7 @@ class VoiceAgent:
             async with AgentSession(**login, channel_id=caller, app=app, agent=desk) as session:
                 session.on_warm_transfer(callback=show)
                 async with on_the_line(self._ari, leg, media_url) as media:
-                    talk = Conversation(media, self._speech(), self._model(desk), desk, show_turn)
+                    talk = Conversation(media, self._speech(), self._new_model(desk), desk, show_turn)
                     self._conversations[leg] = talk
                     await talk.run()
                 if desk.request_id:
@@ -110,11 +111,16 @@ class VoiceAgent:
         finally:
             self._conversations.pop(leg, None)
 
-    def _model(self, desk: FrontDesk) -> Model:
-        if choose(self._profile, "llm", os.environ).name != "openai":
-            return Rules()
-        options = options_of(self._profile, "llm", "openai", os.environ, "llm")
-        return ChatModel(options, desk.instructions, desk.tools)
+
+def models(profile: BriefingProfile) -> Callable[[FrontDesk], Model]:
+    """Makes one for each call. The SDK takes a second to load: now or never, not while somebody speaks."""
+    if choose(profile, "llm", os.environ).name != "openai":
+        return lambda desk: Rules()
+    from chat import ChatModel, client_of
+
+    options = options_of(profile, "llm", "openai", os.environ, "llm")
+    client, model = client_of(options), options.model or "gpt-4.1-mini"
+    return lambda desk: ChatModel(client, model, desk.instructions, desk.tools)
 
 
 def show(told: dict[str, Any]) -> None:

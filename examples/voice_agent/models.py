@@ -1,7 +1,6 @@
 """What the agent thinks with: chat messages in, the next chat message out, words or calls of tools.
 
-`ChatModel` is a language model over chat completions; `Rules` stand in for one, so that the agent can be talked to
-without keys.
+A language model is in `chat.py`; `Rules` stand in for one, so that the agent can be talked to without keys.
 """
 
 from __future__ import annotations
@@ -11,40 +10,12 @@ import re
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from openai import AsyncOpenAI
-
-from ari_app import FunctionTool
-from ari_app.briefing.providers.border import Options, border
-
 Message = dict[str, Any]
-
-ANSWER_WITHIN = 8.0
-"Seconds."
 
 
 class Model(Protocol):
     async def answer(self, messages: Sequence[Message]) -> Message:
         """The assistant's next message; without any before it, the greeting. Raises ProviderError."""
-
-
-class ChatModel:
-    """OpenAI, or what is compatible with it."""
-
-    def __init__(self, options: Options, instructions: str, tools: Sequence[FunctionTool]) -> None:
-        self._client = AsyncOpenAI(api_key=options.api_key or "none", base_url=options.base_url, max_retries=0)
-        self._model = options.model or "gpt-4.1-mini"
-        self._before = {"role": "system", "content": instructions}
-        self._tools: Any = [tool.schema for tool in tools]
-
-    async def answer(self, messages: Sequence[Message]) -> Message:
-        asked: Any = [self._before, *messages]
-        with border("openai"):
-            completion = await self._client.chat.completions.create(
-                model=self._model, messages=asked, tools=self._tools, timeout=ANSWER_WITHIN
-            )
-            return completion.choices[0].message.model_dump(
-                include={"role", "content", "tool_calls"}, exclude_none=True
-            )
 
 
 NUMBERS = {"forty two": "42"}

@@ -10,6 +10,7 @@ import pytest_asyncio
 
 from ari_app.testing.phone import Answer, Reject
 from ari_app.testing.providers.openai import OpenAIServer
+from ari_app.testing.providers.server import Fault
 from ari_app.testing.stage import CHECKOUT, without_keys
 from tests.sipp.conftest import CALLER, MUSIC, speech
 
@@ -148,7 +149,7 @@ async def test_handover(stage, run):
     stage.channel = (await owner.prints("caller"))["caller"]
     await stage.caller.press("0")
     await stage.caller.hears(MUSIC)
-    back = await owner.prints("returned")
+    back = await owner.prints('"returned"')
     result = (await owner.prints('"transfer_cancelled"'))["data"]["result"]
     assert (back["returned"], result["sip_code"]) == ("rejected", 603)
     await stage.caller.press("0")
@@ -202,14 +203,19 @@ async def test_voice_agent_without_keys(stage, run):
     assert turns["state"] == "talking"
 
 
+def with_the_model(cloud, folder):
+    """Options that make the voice agent think with this cloud."""
+    settings = folder / "voice.toml"
+    options = f'{{ base_url = "{cloud.url}", api_key = "k", model = "local" }}'
+    settings.write_text(f'llm = "openai"\nllm_options = {options}\n')
+    return "--settings", str(settings)
+
+
 async def test_voice_agent_with_a_model(stage, run, tmp_path):
     """The model hears what was said, calls for a human, and the supervisor is told of it."""
     async with OpenAIServer() as cloud:
         cloud.answers("Good morning.")
-        settings = tmp_path / "voice.toml"
-        options = f'{{ base_url = "{cloud.url}", api_key = "k", model = "local" }}'
-        settings.write_text(f'llm = "openai"\nllm_options = {options}\n')
-        agent = await answered_by_the_voice_agent(stage, run, "--settings", str(settings))
+        agent = await answered_by_the_voice_agent(stage, run, *with_the_model(cloud, tmp_path))
         await agent.prints("Good morning.")
         cloud.calls("get_a_human", {"reason": "The caller asks for one"}, to="talk to a human")
         await say(stage, "I want to talk to a human")
@@ -218,6 +224,18 @@ async def test_voice_agent_with_a_model(stage, run, tmp_path):
         await accepts(stage)
         await agent.prints('"transfer_complete"')
         assert {"role": "user", "content": "i want to talk to a human"} in cloud.seen[-1].body["messages"]
+
+
+async def test_voice_agent_whose_model_is_down(stage, run, tmp_path):
+    """Nobody stays with an agent that can't think: a human is asked for, and after that there is an apology."""
+    async with OpenAIServer() as cloud:
+        cloud.fail(Fault.SERVER_ERROR)
+        model = with_the_model(cloud, tmp_path)
+        agent = await answered_by_the_voice_agent(stage, run, *model, supervisor=Reject(603))
+        assert "can't go on" in (await agent.prints('"started"'))["data"]["reason"]
+        await agent.prints('"transfer_cancelled"')
+        await agent.prints("I can't help you right now")
+        assert len(stage.invites()) == 1
 
 
 async def test_voice_agent_is_away(stage, run):

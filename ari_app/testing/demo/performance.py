@@ -87,7 +87,7 @@ class Agent:
         self._evidence = evidence
         self._tell = tell
         self._monotonic_minus_wall = time.monotonic() - time.time()
-        self.is_ready = asyncio.Event()
+        self._is_ready = asyncio.Event()
         self._following = asyncio.create_task(self._follow())
 
     @classmethod
@@ -108,12 +108,18 @@ class Agent:
             )
         return cls(process, evidence, tell)
 
+    async def ready(self, within: float = 30.0) -> None:
+        try:
+            await asyncio.wait_for(self._is_ready.wait(), within)
+        except TimeoutError:
+            raise Failed(f"the voice agent is not ready within {within:.0f} s: see agent.log") from None
+
     async def _follow(self) -> None:
         assert self.process.stdout
         async for line in self.process.stdout:
             told = json.loads(line)
             if "ready" in told:
-                self.is_ready.set()
+                self._is_ready.set()
             elif "turn" in told:
                 self._note(told["turn"], *(told[when] + self._monotonic_minus_wall for when in ("began", "ended")))
             else:
@@ -188,7 +194,7 @@ class Performance:
         self._stage.push_async_callback(self.app.stop)
         self.agent = await Agent.start(self.lab, self._folder / "agent", self.evidence, self._tell)
         self._stage.push_async_callback(self.agent.end)
-        await asyncio.gather(self.app.start(), self.agent.is_ready.wait())
+        await asyncio.gather(self.app.start(), self.agent.ready())
         self._tell.note(f"the app and the voice agent are ready after {time.monotonic() - since:.1f} s")
 
     def _settings(self) -> str:
