@@ -25,7 +25,7 @@ import tomllib
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -79,18 +79,17 @@ class PocketSphinx:
     @asynccontextmanager
     async def listen(self) -> AsyncIterator[Utterances]:
         """Opens a recognition; the first one loads the model. Raises ProviderError if it can't be loaded."""
-        await _elsewhere(_load)
-        utterances = Utterances()
-        try:
+        await elsewhere(_load)
+        with closing(Utterances(recognise)) as utterances:
             yield utterances
-        finally:
-            utterances.close()
 
 
 class Utterances:
     """The listening of one call: gives one Heard for each end of speech, in order."""
 
-    def __init__(self) -> None:
+    def __init__(self, recognise: Callable[[bytes], Heard]) -> None:
+        """`recognise` blocks and runs in another process."""
+        self._recognise = recognise
         self._held = bytearray()
         self._spoken: asyncio.Queue[bytes | None] = asyncio.Queue()
 
@@ -110,7 +109,7 @@ class Utterances:
 
     async def __aiter__(self) -> AsyncIterator[Heard]:
         while (spoken := await self._spoken.get()) is not None:
-            yield await _elsewhere(recognise, spoken)
+            yield await elsewhere(self._recognise, spoken)
 
 
 @cache
@@ -126,7 +125,8 @@ def _ignore_interrupts() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-async def _elsewhere(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+async def elsewhere(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Runs it in a process that may block. Raises ProviderError."""
     try:
         call = functools.partial(work, *args, **kwargs)
         return await asyncio.get_running_loop().run_in_executor(_workers(), call)
@@ -208,7 +208,7 @@ class Match:
 class SentenceDecoder:
     """PocketSphinx over a graph of whole sentences."""
 
-    def __init__(self, sentences: frozenset[str]) -> None:
+    def __init__(self, sentences: frozenset[str], search: Mapping[str, float] = SEARCH) -> None:
         try:
             import pocketsphinx  # type: ignore[import-untyped]
         except ImportError as error:
@@ -217,7 +217,7 @@ class SentenceDecoder:
         self._sentences = sentences
         # All senones are scored in every frame, so that scores are relative to the best one and comparable.
         self._decoder = pocketsphinx.Decoder(
-            samprate=MODEL_RATE, lm=None, cmn="batch", compallsen=True, fdict=str(_phrases() / "silence.dict"), **SEARCH
+            samprate=MODEL_RATE, lm=None, cmn="batch", compallsen=True, fdict=str(_phrases() / "silence.dict"), **search
         )
         graph = sentence_graph(sentences)
         self._decoder.add_fsg("sentences", self._decoder.create_fsg("sentences", *graph))

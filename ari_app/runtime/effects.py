@@ -211,7 +211,7 @@ class Effects:
     @_do.register
     async def _(self, do: cmd.RingAgent) -> None:
         headers = {"X-WT-App": self._app, "X-WT-Call-ID": do.call_id, "X-WT-Channel": do.caller}
-        names = {"WT_APP": self._app, "WT_CALL_ID": do.call_id}
+        names = {"WT_APP": self._app, "WT_CALL_ID": do.call_id, "WT_CHANNEL": do.caller}
         if do.recall:
             headers["X-WT-Recall"] = names["WT_RECALL"] = do.recall
         reply = await self._ari.call(

@@ -18,7 +18,8 @@ from ari_app.testing.tones import Span
 
 EXPLANATION = (
     f"Under its speech each phone sends a quiet pilot tone (caller {CALLER.pilot} Hz, agent {AGENT.pilot} Hz, "
-    f"supervisor {SUPERVISOR.pilot} Hz), without a pause but in words to the assistant: whose pilot arrives is heard."
+    f"supervisor {SUPERVISOR.pilot} Hz), without a pause but in words to the assistant: whose pilot arrives is heard. "
+    "The agent has no phone: its pilot is in its voice, and its ears keep what they hear."
 )
 GREEN, RED, GREY, BOLD, PLAIN = "\033[32m", "\033[31m", "\033[90m", "\033[1m", "\033[0m"
 
@@ -80,8 +81,9 @@ class Terminal(Tell):
 
 
 def write_recordings(folder: Path, evidence: Evidence) -> Iterable[tuple[str, str]]:
-    for role in ("caller", "supervisor"):
-        evidence.calls[role].heard.write_wav(folder / f"{role}-heard.wav")
+    heard = {role: evidence.calls[role].heard for role in ("caller", "supervisor")}
+    for role, recorder in {**heard, "agent": evidence.agent_heard}.items():
+        recorder.write_wav(folder / f"{role}-heard.wav")
         yield f"{role}-heard.wav", f"everything the {role} heard"
 
 
@@ -96,7 +98,7 @@ def write_papers(folder: Path, evidence: Evidence) -> Iterable[tuple[str, str]]:
     (folder / "phases.json").write_text(json.dumps([_without_at(p) for p in evidence.phases], indent=2) + "\n")
     yield "phases.json", "the phases as the agent got them"
     (folder / "sip-ladder.txt").write_text(ladder(evidence))
-    yield "sip-ladder.txt", "every SIP message of the three phones"
+    yield "sip-ladder.txt", "every SIP message of the two phones, and what was said"
 
 
 def _without_at(phase: Phase) -> Phase:
@@ -105,20 +107,24 @@ def _without_at(phase: Phase) -> Phase:
 
 def write_logs(folder: Path, workshop: Path) -> Iterable[tuple[str, str]]:
     """Also after a failure, from what there is."""
-    logs = {"app.log": workshop / "app" / "app.log", "asterisk.log": workshop / "lab" / "log" / "messages"}
-    for name, source in logs.items():
+    logs = {
+        "app.log": (workshop / "app" / "app.log", "the app"),
+        "agent.log": (workshop / "agent" / "agent.log", "the voice agent"),
+        "asterisk.log": (workshop / "lab" / "log" / "messages", "Asterisk"),
+    }
+    for name, (source, whose) in logs.items():
         if source.exists():
             shutil.copyfile(source, folder / name)
-            yield name, f"the log of {'the app' if name == 'app.log' else 'Asterisk'}"
+            yield name, f"the log of {whose}"
 
 
 COLUMN = 26
-PHONES = ("caller", "agent", "supervisor")
+PEOPLE = ("caller", "agent", "supervisor")
 
 
 def ladder(evidence: Evidence) -> str:
-    """The three phones and Asterisk as columns, one message a line, what was said and the phases between them."""
-    lines = [(at, text) for role in PHONES for at, text in _arrows(role, evidence)]
+    """A column for each phone and the agent: SIP messages, one a line, what was said, and the phases between them."""
+    lines = [(at, text) for role in evidence.sip for at, text in _arrows(role, evidence)]
     lines += [(span.start, _said(person, span)) for person, span in evidence.spoken]
     lines += [(phase["at"], f"== {phase['phase']}") for phase in evidence.phases]
     head = f"{'s':>8}  {'caller':<{COLUMN}}{'agent':<{COLUMN}}{'supervisor':<{COLUMN}}"
@@ -128,7 +134,7 @@ def ladder(evidence: Evidence) -> str:
 
 
 def _arrows(role: str, evidence: Evidence) -> Iterable[tuple[float, str]]:
-    indent = " " * COLUMN * PHONES.index(role)
+    indent = " " * COLUMN * PEOPLE.index(role)
     for message in evidence.sip[role]:
         words = message.first_line.removeprefix("SIP/2.0 ").removesuffix(" SIP/2.0")
         method = message.headers.get("cseq", "").rpartition(" ")[2]

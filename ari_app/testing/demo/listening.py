@@ -21,12 +21,16 @@ WINDOW = 20
 "Frames a pilot is looked for in: no voice holds one pitch for 0.4 s, and they resolve 2.5 Hz."
 PILOT_TOLERANCE = 3.0
 "dB a pilot may differ from its level."
+RESAMPLED = 6.1
+"dB that Asterisk takes from a pilot on its way to ears at 16 kHz."
 ABOVE_NOISE = 100.0
 "How much stronger a pilot is than the median of its neighbourhood: 20 dB; measured, at least 33."
 STEADY = 0.4
 "Share of its power in the middle bin; 2/3 of a pure tone's are there in a Hann window."
 BREATH = 1.5
 "Seconds of silence that belong to talking."
+PAUSE = 0.1
+"Seconds without a packet."
 SNIPPET = 2 * tones.RATE
 "Samples that find the place in a music file."
 BEGINNING = 30 * tones.RATE
@@ -48,14 +52,17 @@ def pcm_of(packets: Iterable[Packet]) -> Pcm:
 
 
 def windows(packets: Sequence[Packet]) -> Iterator[tuple[float, Pcm]]:
-    """Half overlapping stretches of 0.4 s with the time they begin; none spans two streams."""
+    """Half overlapping stretches of 0.4 s with the time they begin; none spans two streams or a pause between words, in
+    which an agent sends nothing."""
     for stream in streams(packets):
         for first in range(0, len(stream) - WINDOW + 1, WINDOW // 2):
-            yield stream[first].at, pcm_of(stream[first : first + WINDOW])
+            stretch = stream[first : first + WINDOW]
+            if stretch[-1].at - stretch[0].at < WINDOW * FRAME_TIME + PAUSE:
+                yield stretch[0].at, pcm_of(stretch)
 
 
-def has_pilot(pcm: Pcm, pilot: int) -> bool:
-    """At its level, and standing out from whatever is said around it."""
+def has_pilot(pcm: Pcm, pilot: int, *, loss: float = 0.0) -> bool:
+    """At its level, less what is lost on the way, and standing out from whatever is said around it."""
     power = np.abs(np.fft.rfft(pcm * np.hanning(len(pcm)))) ** 2
     centre = round(pilot * len(pcm) / tones.RATE)
     around = np.concatenate((power[centre - 30 : centre - 5], power[centre + 6 : centre + 31]))
@@ -63,12 +70,12 @@ def has_pilot(pcm: Pcm, pilot: int) -> bool:
     # a sine of amplitude a has (a n / 4)² in the middle bin of a Hann window, and half as much beside it
     level = 10 * np.log10(max(at, 1e-9) / 1.5 / (len(pcm) / 4 * 32767) ** 2)
     stands_out = at > ABOVE_NOISE * np.median(around) and power[centre] > STEADY * at
-    return bool(abs(level - PILOT_DBFS) < PILOT_TOLERANCE and stands_out)
+    return bool(abs(level + loss - PILOT_DBFS) < PILOT_TOLERANCE and stands_out)
 
 
-def pilot_share(packets: Sequence[Packet], pilot: int) -> float:
+def pilot_share(packets: Sequence[Packet], pilot: int, *, loss: float = 0.0) -> float:
     """In how much of the stretch the pilot is heard; 0 when nothing came."""
-    found = [has_pilot(pcm, pilot) for _, pcm in windows(packets)]
+    found = [has_pilot(pcm, pilot, loss=loss) for _, pcm in windows(packets)]
     return sum(found) / len(found) if found else 0.0
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ari_app.testing import tones
 from ari_app.testing.demo.canvas import Box, Shape, Stroke, Text, text_width
-from ari_app.testing.demo.listening import has_pilot, who_is_heard
+from ari_app.testing.demo.listening import RESAMPLED, has_pilot, who_is_heard
 from ari_app.testing.demo.proofs import Figure, Moments
 from ari_app.testing.demo.script import AGENT, CALLER, SUPERVISOR, YES, Person
 from ari_app.testing.tones import Pcm, Span
@@ -66,18 +66,18 @@ def draw(call: Moments, figures: Sequence[Figure]) -> tuple[int, int, list[Shape
     marks = phase_marks(call)
     first, last = min(bar.start for bar in bars), max(bar.end for bar in bars)
     yes = call.line(SUPERVISOR, YES)
-    quote = Span(yes.start - call.requested, yes.end - call.requested, f"“{YES}”")
+    quote = Span(yes.start - call.requested, call.phase("briefing_complete") - call.requested, f"“{YES}”")
     page = Page(first - 0.4, last + 0.4)
     height = page.add_title().add_marks(marks).add_lanes(bars).add_quote(quote).add_axis().add_figures(figures)
     return WIDTH, height, page.shapes
 
 
 def connections(call: Moments) -> list[Bar]:
-    """Of the phones, what their RTP says. The assistant has no phone: it listens from the first word of the briefing
+    """What phones and agent heard. The assistant has no phone: it listens from the first word of the briefing
     to the decision."""
     heard = {
         "caller": who_is_heard(call.caller, _listener(AGENT, SUPERVISOR, other="music"), shortest=0.5),
-        "agent": who_is_heard(call.agent, _listener(CALLER, other=None), shortest=0.5),
+        "agent": who_is_heard(call.agent, _listener(CALLER, other=None, loss=RESAMPLED), shortest=0.5),
         "supervisor": who_is_heard(call.supervisor, _listener(CALLER, other="assistant"), shortest=0.5),
     }
     bars = [Bar(lane, span.start, span.end, span.label) for lane, spans in heard.items() for span in spans]
@@ -89,13 +89,14 @@ def connections(call: Moments) -> list[Bar]:
 class _listener:
     """Names whom a stretch of sound comes from."""
 
-    def __init__(self, *people: Person, other: str | None) -> None:
+    def __init__(self, *people: Person, other: str | None, loss: float = 0.0) -> None:
         self._people = people
+        self._loss = loss
         self._other = other
 
     def __call__(self, pcm: Pcm) -> str | None:
         for person in self._people:
-            if has_pilot(pcm, person.pilot):
+            if has_pilot(pcm, person.pilot, loss=self._loss):
                 return person.name
         return self._other if tones.level(pcm) > tones.SILENCE_DBFS else None
 
@@ -129,7 +130,7 @@ class Page:
             Text(
                 16,
                 43,
-                "from the audio each phone received, by seconds after the agent's request; light grey: the phone rings",
+                "from the audio each one received, by seconds after the agent's request; light grey: the phone rings",
                 11.5,
                 FAINT,
             ),

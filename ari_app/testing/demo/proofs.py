@@ -1,13 +1,13 @@
-"""Judges a call: what must be true of the RTP of the phones, of SIP and of the phases, each with its figures."""
+"""Judges a call: what must be true of what phones and agent heard, of SIP and of the phases, each with its figures."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from ari_app.testing import tones
-from ari_app.testing.demo.listening import Played, arrived, compare, first_alone, pilot_share, streams
+from ari_app.testing.demo.listening import RESAMPLED, Played, arrived, compare, first_alone, pilot_share, streams
 from ari_app.testing.demo.performance import Evidence, Failed
-from ari_app.testing.demo.script import AGENT, CALLER, SUPERVISOR, TAKEOVER, THANKS, YES, Person
+from ari_app.testing.demo.script import AGENT, CALLER, SUPERVISOR, TAKEOVER, THANKS, WISHES, YES, Person, folded
 from ari_app.testing.heard import Packet
 from ari_app.testing.sipp import SipMessage
 from ari_app.testing.tones import Span
@@ -42,7 +42,7 @@ class Moments:
         self.evidence = evidence
         self.requested = evidence.requested
         self.caller = evidence.calls["caller"].heard.audio()
-        self.agent = evidence.calls["agent"].heard.audio()
+        self.agent = evidence.agent_heard.audio()
         self.supervisor = evidence.calls["supervisor"].heard.audio()
         self.final_word = self.line(SUPERVISOR, YES).end
         self.caller_hears = self._onset(self.caller, SUPERVISOR)
@@ -92,6 +92,7 @@ def prove(evidence: Evidence) -> list[Proof]:
     moments = Moments(evidence)
     return [
         _talked_before(moments),
+        _asked_because_of_the_words(moments),
         _only_music(moments),
         _agent_was_out(moments),
         _rung_once(moments),
@@ -107,11 +108,23 @@ def prove(evidence: Evidence) -> list[Proof]:
 def _talked_before(call: Moments) -> Proof:
     start = call.evidence.spoken[0][1].start
     caller = pilot_share(between(call.caller, start, call.requested), AGENT.pilot)
-    agent = pilot_share(between(call.agent, start, call.requested), CALLER.pilot)
+    agent = pilot_share(between(call.agent, start, call.requested), CALLER.pilot, loss=RESAMPLED)
     return Proof(
         min(caller, agent) >= HEARD,
         "caller and agent heard each other before the request",
         f"pilots: agent's in {caller:.0%}, caller's in {agent:.0%} of the audio",
+    )
+
+
+def _asked_because_of_the_words(call: Moments) -> Proof:
+    """The agent's model called for a human after the caller had said so, and after nothing else."""
+    wish = call.line(CALLER, WISHES[-1])
+    at, text = max(heard for heard in call.evidence.understood if heard[0] <= call.requested)
+    after = call.requested - wish.end
+    return Proof(
+        text == folded(wish.label) and wish.end < at <= call.requested,
+        f"the agent asked for the transfer because the caller said: “{wish.label}”",
+        f"understood {at - wish.end:.1f} s after the last word, asked {after:.1f} s after it",
     )
 
 
@@ -131,7 +144,7 @@ def _comparison(played: Played) -> str:
 def _agent_was_out(call: Moments) -> Proof:
     held = call.music[0].at
     later = [packet for packet in call.agent if packet.at > held + 0.02]
-    share = pilot_share(later, CALLER.pilot)
+    share = pilot_share(later, CALLER.pilot, loss=RESAMPLED)
     return Proof(share == 0, "the agent heard nothing of the caller from the music on", f"{len(later)} packets")
 
 

@@ -33,6 +33,8 @@ class Answer:
     "Part of the prompt it answers."
     delay: float
     "Seconds before the first word."
+    tool: str = ""
+    "Calls this tool, with `text` for its arguments, and says nothing."
 
 
 class PromptServer(LocalProvider):
@@ -47,6 +49,10 @@ class PromptServer(LocalProvider):
     def answers(self, text: str, *, to: str = "", delay: float = 0.0) -> None:
         """The answer given last wins; without any it is "All is well."."""
         self._answers.insert(0, Answer(text, to, delay))
+
+    def calls(self, tool: str, arguments: dict[str, Any], *, to: str = "") -> None:
+        """Answers with a call of this tool; else as `answers`."""
+        self._answers.insert(0, Answer(json.dumps(arguments), to, 0.0, tool))
 
     def answer_to(self, body: Any) -> Answer:
         prompt = json.dumps(body, ensure_ascii=False)
@@ -101,13 +107,18 @@ class OpenAIServer(PromptServer):
     async def _chat(self, request: web.Request) -> web.StreamResponse:
         if refusal := await self.admitted(request):
             return refusal
-        return await self.stream(request, self._chunks(self.answer_to(self.seen[-1].body)), "text/event-stream")
+        body = self.seen[-1].body
+        answer = self.answer_to(body)
+        if not body.get("stream"):
+            return web.json_response(_completion(answer))
+        return await self.stream(request, self._chunks(answer), "text/event-stream")
 
     async def _chunks(self, answer: Answer) -> AsyncIterator[bytes]:
         yield _chunk({"role": "assistant", "content": ""})
         if self.calls_a_tool:
-            call = {"index": 0, "id": "c1", "type": "function", "function": {"name": "connect", "arguments": "{}"}}
-            yield _chunk({"tool_calls": [call]}, "tool_calls")
+            answer = Answer("{}", "", 0.0, tool="connect")
+        if answer.tool:
+            yield _chunk({"tool_calls": [{"index": 0, **_call(answer)}]}, "tool_calls")
         else:
             async for word in self.words(answer):
                 yield _chunk({"content": word})
@@ -206,6 +217,18 @@ def _chunk(delta: dict[str, Any], finish: str | None = None) -> bytes:
     choice = {"index": 0, "delta": delta, "finish_reason": finish}
     chunk = {"id": "c", "object": "chat.completion.chunk", "created": 0, "model": "local", "choices": [choice]}
     return b"data: " + json.dumps(chunk).encode() + b"\n\n"
+
+
+def _completion(answer: Answer) -> dict[str, Any]:
+    """The whole answer at once, for who does not stream."""
+    said = {"content": None, "tool_calls": [_call(answer)]} if answer.tool else {"content": answer.text}
+    finish = "tool_calls" if answer.tool else "stop"
+    choice = {"index": 0, "message": {"role": "assistant", **said}, "finish_reason": finish}
+    return {"id": "c", "object": "chat.completion", "created": 0, "model": "local", "choices": [choice]}
+
+
+def _call(answer: Answer) -> dict[str, Any]:
+    return {"id": "c1", "type": "function", "function": {"name": answer.tool, "arguments": answer.text}}
 
 
 def _event(kind: str, **fields: Any) -> dict[str, Any]:

@@ -65,7 +65,7 @@ async def test_gives_one_answer_for_each_end_of_speech(monkeypatch: pytest.Monke
         given.extend(map(len, args))
         return pocketsphinx.Heard("yes", final=True)
 
-    monkeypatch.setattr(pocketsphinx, "_elsewhere", here)
+    monkeypatch.setattr(pocketsphinx, "elsewhere", here)
     async with PocketSphinx().listen() as listening:
         await listening.hear(bytes(1000))
         await listening.end_of_speech()

@@ -17,6 +17,8 @@ async def test_a_caller_is_connected_to_the_default_agent(world):
     assert world.ari.channels[CALLER].bridge == call.bridge_id == world.ari.channels[world.agent_leg].bridge
     assert world.ari.channels[CALLER].variables["WT_CALL_ID"] == call.call_id
     assert world.ari.channels[CALLER].variables["WT_APP"] == "warm-transfer"
+    told = {"WT_APP": "warm-transfer", "WT_CALL_ID": call.call_id, "WT_CHANNEL": CALLER}
+    assert told.items() <= told_to(world, world.agent_leg).items()
 
 
 async def test_a_whole_transfer(world):
