@@ -18,7 +18,7 @@ demo: setup ## one warm transfer on a real Asterisk, told and proven; leaves bui
 	@$(BIN)/python -m ari_app.testing.demo
 
 test: lint types ## all checks: ruff, mypy, pytest (unit, contracts, sipp); the last line is pytest's
-	@$(PYTEST) -n 2 --dist worksteal || { \
+	@$(PYTEST) -n 3 --dist worksteal || { \
 	  echo 'test: what failed beside other stories is tried once more, alone' >&2; \
 	  $(PYTEST) --last-failed --last-failed-no-failures none || { echo 'test: pytest failed (see above)' >&2; exit 1; }; }
 

@@ -27,6 +27,7 @@ from ari_app.briefing.prompts import Texts, sentences, texts_for
 from ari_app.briefing.providers.breaker import Breakers, GuardedEars, GuardedModel, GuardedVoice
 from ari_app.briefing.providers.catalog import engine
 from ari_app.briefing.speech import Speech, Writing
+from ari_app.briefing.wording import Wording
 from ari_app.config import BriefingProfile
 from ari_app.errors import ProviderError, SettingsError
 from ari_app.transfer.model import Request
@@ -98,7 +99,7 @@ class Engines:
             log.info("engine", profile=name, stage=choice.stage, engine=choice.name, why=choice.why)
         for name, voice in self._voices.items():
             try:
-                await voice.make_all()
+                await voice.make_all(self._said(name))
                 if vad := self._shared[name].vad:
                     vad()
                 if ears := self._ears.get(name):
@@ -106,6 +107,14 @@ class Engines:
                         pass
             except (ProviderError, ImportError, OSError) as error:
                 log.warning("engine not available", profile=name, reason=str(error) or type(error).__name__)
+
+    def _said(self, name: str) -> set[str]:
+        """What a profile's embedded voice will be asked for: lines, or sentences where a ladder cuts them."""
+        profile = self._profiles[name]
+        lines = Wording(_texts(profile), None, None, profile.language).usual
+        if len(self._rungs[name].tts) == 1:
+            return lines
+        return {sentence for line in lines for sentence in sentences(line, profile.language)}
 
     def __call__(self, request: Request) -> Speech:
         """A transfer's engines. Raises what a factory of the user's own raises."""

@@ -31,8 +31,8 @@ class KeptVoice:
         if text in self._kept:
             self._kept[text] = b"".join(pieces)
 
-    async def make_all(self) -> None:
-        """Says everything once to nobody. Raises ProviderError."""
-        for text in self._kept:
+    async def make_all(self, texts: Iterable[str]) -> None:
+        """Says these of the kept texts once to nobody. Raises ProviderError."""
+        for text in self._kept.keys() & set(texts):
             async for _ in self.synthesize(text):
                 pass

@@ -19,8 +19,10 @@ import asyncio
 import functools
 import math
 import multiprocessing
+import multiprocessing.connection
 import os
 import signal
+import threading
 import tomllib
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -117,12 +119,20 @@ def _workers() -> ProcessPoolExecutor:
     """PocketSphinx holds the interpreter's lock while it decodes, so a thread would stop every call's audio for
     a third of a second; processes do not. Shared by all calls, started when first needed."""
     processes = max(1, min(4, (os.cpu_count() or 2) // 2))
-    return ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), initializer=_ignore_interrupts)
+    return ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), initializer=_begin_worker)
 
 
-def _ignore_interrupts() -> None:
-    """Control-C is for the app, which then ends its workers."""
+def _begin_worker() -> None:
+    """Control-C is for the app, which then ends its workers; an app that was killed can't, so they look themselves."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
+
+
+def _end_with(app: int) -> None:
+    multiprocessing.connection.wait([app])
+    os._exit(1)
 
 
 async def elsewhere(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

@@ -5,6 +5,10 @@ from __future__ import annotations
 from ari_app.briefing.prompts import RECORDED, Texts, greeting_text, sentences
 from ari_app.briefing.turns import Line, Part
 
+_OFTEN = (
+    *("summary_intro", "no_summary", "question", "reprompt", "confirm", "keys_only"),
+    *("farewell_declined", "farewell_timeout", "caller_gone", "cancelled"),
+)
 _NAMES = frozenset(Texts.__dataclass_fields__)
 
 
@@ -32,6 +36,12 @@ class Wording:
         self.not_known = Line(Part.ANSWER, texts.not_known)
         self.voicemail_message = Line(Part.FAREWELL, texts.voicemail_message)
         self.introduction = Line(Part.FAREWELL, texts.introduction)
+
+    @property
+    def usual(self) -> set[str]:
+        """What nearly every briefing says, whatever the call; the rest is made when it is needed."""
+        often = {getattr(self._texts, name) for name in _OFTEN}
+        return (often | {line.text for line in (*self.greeting, *self.repeat_intro)}) - {""}
 
     def summary(self, text: str) -> tuple[Line, ...]:
         """The summary verbatim, a line each sentence."""

@@ -55,8 +55,10 @@ max_seconds = 60
 [briefing.default]
 greet = "at_once"
 reprompt_after = 2.0
+stt = "{stt}"
 [briefing.hurried]
 greet = "at_once"
+stt = "none"
 reprompt_after = 0.6
 reprompts = 1
 {more}
@@ -98,8 +100,11 @@ class Stage:
         self.caller = self.agent = self.supervisor = self.second = None
         self.channel = self.call_id = ""
 
-    async def set(self, *, supervisor=None, second=None, agent=None, start=True, more="", environment=None):
-        """Phones on hooks, the app running. Behaviours are of `ari_app.testing.phone`."""
+    async def set(
+        self, *, supervisor=None, second=None, agent=None, start=True, more="", environment=None, hears=False
+    ):
+        """Phones on hooks, the app running. Behaviours are of `ari_app.testing.phone`. Loading the embedded recogniser
+        takes a second of a core: only where somebody speaks to it."""
         enter = self.people.enter_async_context
         self.agent = await enter(Phone.listener(tone=AGENT, name="agent", behaviour=agent or Answer()))
         self.supervisor = await enter(
@@ -115,6 +120,7 @@ class Stage:
                 supervisor=f"PJSIP/lab/sip:{{to}}@127.0.0.1:{self.supervisor.sipp.port}",
                 second=f"PJSIP/lab/sip:{{to}}@127.0.0.1:{self.second.sipp.port}",
                 more=more,
+                stt="auto" if hears else "none",
             ),
             dict(environment or {}),
         )
@@ -165,7 +171,7 @@ class Stage:
 
     async def briefed_to_a_talker(self, **roles):
         """The supervisor hears the briefing and is silent until there is something to say."""
-        await self.set(**roles)
+        await self.set(**roles, hears=True)
         self.supervisor.tone = None
         return await self.briefed()
 
