@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+import sys
 import tomllib
 from pathlib import Path
 
@@ -107,3 +108,32 @@ def test_no_sentence_but_the_acceptances_reads_as_an_order_to_connect() -> None:
 
 def test_the_table_counts_what_was_understood() -> None:
     assert "| accept |" in table([])
+
+
+KILLED = """
+import asyncio, os, signal
+from ari_app.briefing.pocketsphinx import elsewhere
+
+if __name__ == "__main__":
+    print(asyncio.run(elsewhere(os.getpid)), flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+async def test_a_killed_app_leaves_no_worker_behind(tmp_path):
+    script = tmp_path / "app.py"
+    script.write_text(KILLED)
+    app = await asyncio.create_subprocess_exec(sys.executable, str(script), stdout=asyncio.subprocess.PIPE)
+    worker = int(await app.stdout.readline())
+    await app.wait()
+    async with asyncio.timeout(10):
+        while is_running(worker):  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+
+
+def is_running(pid):
+    """Nobody waits for an orphan here, so it may stay a zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
