@@ -8,6 +8,7 @@ import errno
 import fcntl
 import socket
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TextIO
@@ -39,8 +40,18 @@ def of_slot(slot: int) -> Ports:
     return Ports(http=17000 + 2 * slot, sip=17001 + 2 * slot, rtp_start=20000 + RTP_PORTS * slot)
 
 
+@contextmanager
+def claiming(folder: Path) -> Iterator[None]:
+    """One at a time on this machine: between the end of a lab and its start again nobody takes its slot."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / "claiming", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def claim(folder: Path, http: int | None, sip: int | None, rtp_start: int | None) -> tuple[Ports, TextIO]:
-    """Free ports and the lock that keeps them; whoever starts Asterisk hands the lock on. Given ports are kept."""
+    """Free ports and the lock that keeps them; whoever starts Asterisk hands the lock on. Given ports are kept. Only
+    while `claiming`."""
     _refuse_taken(http, sip)
     for slot, lock in _free_slots(folder):
         own = of_slot(slot)

@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import secrets
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,10 +27,21 @@ def up(folder: Path, http: int | None, sip: int | None, rtp_start: int | None) -
 
 def restart(folder: Path) -> State:
     """As after a power cut, on the same ports with the same password."""
-    with _alone(folder):
+    with _alone(folder), ports.claiming(_slots()):
         state = _known(folder)
         process.kill(state["pid"], folder)
-        return _start(folder, *_wanted(folder, state, None, None, None))
+        had = ports.Ports(**state["ports"])
+        _wait_until_free(had)
+        return _start(folder, *ports.claim(_slots(), had.http, had.sip, had.rtp_start), state["password"])
+
+
+def _wait_until_free(had: ports.Ports) -> None:
+    """The kernel takes a moment to clear away what a killed process had open."""
+    for _ in range(100):
+        if ports.are_free(had):
+            return
+        time.sleep(0.05)
+    raise LabError(f"port {had.http} or {had.sip} did not become free")
 
 
 def down(folder: Path) -> None:
@@ -78,10 +90,14 @@ def _wanted(folder: Path, state: State, http: int | None, sip: int | None, rtp_s
     """Ports as given, else the ones the lab had, else any."""
     had = state.get("ports", {})
     password = state.get("password") or secrets.token_urlsafe(16)
-    slots = debian.cache_dir() / "slots"
-    if had and not (http or sip or rtp_start) and ports.are_free(ports.Ports(**had)):
-        return *ports.claim(slots, had["http"], had["sip"], had["rtp_start"]), password
-    return *ports.claim(slots, http, sip, rtp_start), password
+    with ports.claiming(_slots()):
+        if had and not (http or sip or rtp_start) and ports.are_free(ports.Ports(**had)):
+            return *ports.claim(_slots(), had["http"], had["sip"], had["rtp_start"]), password
+        return *ports.claim(_slots(), http, sip, rtp_start), password
+
+
+def _slots() -> Path:
+    return debian.cache_dir() / "slots"
 
 
 def _is_up(state: State, folder: Path) -> bool:
