@@ -221,6 +221,9 @@ class LocalProvider:
             self._listener.close()
         if self._runner:
             await self._runner.cleanup()
+        # A transport lets go of its socket one turn of the loop after it was closed.
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
 
 
 class Line:
