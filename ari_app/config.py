@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 import re
 import tomllib
+from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -557,6 +558,24 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return env_settings, init_settings
+
+
+def secret_of(where: str, given: Signatures | Posted, environ: Mapping[str, str]) -> tuple[str, str]:
+    """The full key that names the secret, and the secret, empty when the variable is not set. Raises SettingsError."""
+    if given.secret_file:
+        key = f"{where}.secret_file"
+        return key, secret_in(given.secret_file, key)
+    if given.secret_env:
+        return f"{where}.secret_env", environ.get(given.secret_env, "")
+    return f"{where}.secret", given.secret.get_secret_value()
+
+
+def secret_in(file: Path, key: str) -> str:
+    """What stands in a file that `key` names. Raises SettingsError, never with the content."""
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{key}: {file} can't be read ({type(error).__name__})") from None
 
 
 def load(path: Path | None) -> Settings:

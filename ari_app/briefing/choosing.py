@@ -12,7 +12,7 @@ from typing import get_args
 
 from ari_app.briefing.providers.border import Options
 from ari_app.briefing.providers.catalog import Provider, Stage, clouds_for, provider
-from ari_app.config import BriefingProfile, EngineOptions, is_reference
+from ari_app.config import BriefingProfile, EngineOptions, is_reference, secret_in
 from ari_app.errors import ProviderError, SettingsError
 
 STAGES: tuple[Stage, ...] = get_args(Stage)
@@ -96,10 +96,7 @@ def _usual(stage: Stage, name: str) -> str | None:
 
 
 def _key_in(file: Path, where: str) -> str:
-    try:
-        key = file.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{where}: {file} can't be read ({type(error).__name__})") from None
+    key = secret_in(file, where).strip()
     if not key:
         raise SettingsError(f"{where}: {file} is empty")
     return key

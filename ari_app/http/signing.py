@@ -6,9 +6,8 @@ import base64
 import binascii
 import hmac
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
-from ari_app.config import Posted
+from ari_app.config import Posted, secret_of
 from ari_app.errors import SettingsError
 
 PREFIX = "whsec_"
@@ -33,7 +32,7 @@ def _signature(key: bytes, content: bytes) -> str:
 
 def keys_of(name: str, webhook: Posted, environ: Mapping[str, str], section: str = "webhooks") -> tuple[bytes, ...]:
     """The newest first. Raises SettingsError naming the key of the settings, never its value."""
-    key, text = _secret(f"{section}.{name}", webhook, environ)
+    key, text = secret_of(f"{section}.{name}", webhook, environ)
     try:
         keys = tuple(_decoded(secret) for secret in text.split())
     except ValueError as error:
@@ -41,22 +40,6 @@ def keys_of(name: str, webhook: Posted, environ: Mapping[str, str], section: str
     if not keys:
         raise SettingsError(f"{key}: there is no secret in it; make one with: echo {PREFIX}$(openssl rand -base64 32)")
     return keys
-
-
-def _secret(where: str, webhook: Posted, environ: Mapping[str, str]) -> tuple[str, str]:
-    if webhook.secret_file:
-        key = f"{where}.secret_file"
-        return key, _read(key, webhook.secret_file)
-    if webhook.secret_env:
-        return f"{where}.secret_env", environ.get(webhook.secret_env, "")
-    return f"{where}.secret", webhook.secret.get_secret_value()
-
-
-def _read(key: str, file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{key}: {file} can't be read ({type(error).__name__})") from None
 
 
 def _decoded(secret: str) -> bytes:
