@@ -465,7 +465,7 @@ class Limits(Section):
     transfers: Annotated[int, Field(ge=1)] = 100
     "Transfers in flight at once; one more is refused."
     transcript_bytes: Annotated[int, Field(ge=1_000)] = 1_000_000
-    "Bytes of conversation kept for one call; what would be more is refused."
+    "Bytes of conversation kept for one call: the oldest go first. One message with more at once is refused."
 
 
 class Settings(BaseSettings):

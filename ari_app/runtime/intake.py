@@ -25,7 +25,7 @@ from ari_app.runtime.runner import Runner
 from ari_app.runtime.signatures import Seals, Signer
 from ari_app.transfer import dispositions
 from ari_app.transfer import events as ev
-from ari_app.transfer.conversation import of_agent
+from ari_app.transfer.conversation import size_of
 from ari_app.transfer.model import Outcome, Request, Route, State, Turn
 from ari_app.transfer.routing import NotAllowed, Rule, Wanted, route
 from ari_app.wire import (
@@ -232,8 +232,8 @@ class Intake:
         request = self._request(resolved(asked, self._rules.groups, self._clock.now()), _own_number(runner))
         self._check_room(runner, request)
         turns = tuple(message.turn() for message in asked.chat_history)
-        self._check_size(of_agent(runner.call), turns)
-        return ev.TransferRequested(transfer_id, request, turns), None
+        self._check_size(turns, "chat_history")
+        return ev.TransferRequested(transfer_id, request, turns, self._rules.transcript_bytes), None
 
     def _request(self, asked: WarmTransferRequest, own: str) -> Request:
         if asked.briefing_profile not in self._rules.briefing_profiles:
@@ -313,18 +313,17 @@ class Intake:
             if carried + wanted > limit:
                 raise Congested(_too_many(rule, carried, limit, wanted), status=503)
 
-    def _check_size(self, kept: Sequence[Turn], turns: Sequence[Turn]) -> None:
-        held = sum(len(turn.content.encode()) + len(turn.tool_calls or "") for turn in kept)
-        added = sum(len(turn.content.encode()) + len(turn.tool_calls or "") for turn in turns)
-        if held + added > self._rules.transcript_bytes:
-            raise RequestRefused(f"more than {self._rules.transcript_bytes} bytes of conversation", key="chat_history")
+    def _check_size(self, turns: Sequence[Turn], key: str) -> None:
+        """What is kept of a talk is bounded as it grows; one message that is all of it is a mistake."""
+        if size_of(turns) > self._rules.transcript_bytes:
+            raise RequestRefused(f"more than {self._rules.transcript_bytes} bytes of conversation at once", key=key)
 
     def transcript(self, runner: Runner, variables: Mapping[str, Any]) -> ev.TranscriptAdded:
         """Raises RequestRefused."""
         asked = parse(WarmTransferTranscript, variables)
         turns = tuple(message.turn() for message in asked.turns)
-        self._check_size(() if asked.replace else of_agent(runner.call), turns)
-        return ev.TranscriptAdded(turns, asked.replace)
+        self._check_size(turns, "turns")
+        return ev.TranscriptAdded(turns, asked.replace, at_most=self._rules.transcript_bytes)
 
 
 def _own_number(runner: Runner) -> str:

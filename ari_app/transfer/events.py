@@ -119,7 +119,7 @@ class TranscriptAdded(Event):
     overheard: bool = False
     "Understood by the app, in the place of an agent that sends nothing."
     at_most: int = 0
-    "With `overheard`: bytes of conversation kept; the oldest go first."
+    "Bytes of conversation kept, the oldest go first; 0: all."
 
 
 @dataclass(frozen=True)
@@ -129,6 +129,8 @@ class TransferRequested(Event):
     transfer_id: str
     request: Request
     turns: tuple[Turn, ...] = ()
+    at_most: int = 0
+    "Bytes of conversation kept, the oldest go first; 0: all."
 
 
 @dataclass(frozen=True)

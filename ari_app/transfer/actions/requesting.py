@@ -14,7 +14,7 @@ def add_turns(turn: Turn, event: ev.TranscriptAdded) -> None:
     if event.overheard:
         turn.set(**conversation.overheard(turn.call, event.turns, event.at_most))
     else:
-        turn.set(**conversation.sent(turn.call, event.turns, replace=event.replace))
+        turn.set(**conversation.sent(turn.call, event.turns, event.at_most, replace=event.replace))
 
 
 def begin(turn: Turn, event: ev.TransferRequested) -> None:
@@ -29,7 +29,7 @@ def begin(turn: Turn, event: ev.TransferRequested) -> None:
         started_at=turn.now,
         join_deadline=turn.now + request.supervisor_join_timeout,
     )
-    turn.set(transfer=transfer, **conversation.sent(call, event.turns))
+    turn.set(transfer=transfer, **conversation.sent(call, event.turns, event.at_most))
     if request.request_id:
         turn.set(requests=(*call.requests, (request.request_id, event.transfer_id)))
     holding.begin(turn)

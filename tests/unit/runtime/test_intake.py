@@ -136,6 +136,11 @@ async def test_the_transcript_is_kept_and_bounded(world):
     world.desk.user_event("WarmTransferTranscript", {"turns": "nonsense"}, CALLER)
     await world.settle()
     assert [turn.content for turn in world.call.conversation] == ["I want my money back"]
+    for word in "yz":
+        turns = [{"role": "user", "content": word * 6_000}]
+        world.desk.user_event("WarmTransferTranscript", {"turns": turns}, CALLER)
+    await world.settle()
+    assert {turn.content[0] for turn in world.call.conversation} == {"z"}
     world.desk.user_event("WarmTransferTranscript", {"turns": [], "replace": True}, CALLER)
     await world.settle()
     assert world.call.conversation == ()

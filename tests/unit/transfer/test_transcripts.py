@@ -11,16 +11,16 @@ from ari_app.transfer.conversation import of_agent
 from ari_app.transfer.model import Turn
 
 
-def sent(*words, replace=False):
-    return ev.TranscriptAdded(tuple(Turn("user", text) for text in words), replace)
+def sent(*words, replace=False, at_most=0):
+    return ev.TranscriptAdded(tuple(Turn("user", text) for text in words), replace, at_most=at_most)
 
 
 def overheard(*words, at_most=100):
     return ev.TranscriptAdded(tuple(Turn("user", text) for text in words), overheard=True, at_most=at_most)
 
 
-def asked(*words):
-    return replace(requested(route("2001")), turns=tuple(Turn("user", text) for text in words))
+def asked(*words, at_most=0):
+    return replace(requested(route("2001")), turns=tuple(Turn("user", text) for text in words), at_most=at_most)
 
 
 @pytest.mark.parametrize(
@@ -35,6 +35,9 @@ def asked(*words):
         ([overheard("four", at_most=9), overheard("five", at_most=9), overheard("six", at_most=9)], "five six"),
         ([overheard("much too long", at_most=4)], ""),
         ([overheard("ééé", at_most=5)], ""),
+        ([sent("four", at_most=9), sent("five", at_most=9), sent("six", at_most=9)], "five six"),
+        ([sent("four", at_most=9), asked("five", "six", at_most=9)], "five six"),
+        ([overheard("overheard"), sent("four", at_most=9), sent("five", at_most=9)], "four five"),
     ],
 )
 def test_whose_words_are_kept(events, kept):
