@@ -35,7 +35,7 @@ endpoint = "{agent}"
 endpoint = "{supervisor}"
 callers = ["+14155550100"]
 destinations = ["2???"]
-max_concurrent = 10000
+max_concurrent = {limit}
 [hold]
 moh_class = "lab-music"
 [limits]
@@ -107,8 +107,10 @@ async def gathered(
     supervisor: Behaviour | None = None,
     stt: str = "none",
     briefing: str | None = None,
+    limit: int = 10_000,
 ) -> AsyncIterator[People]:
-    """Everybody there, the app ready; all gone afterwards. `briefing` is TOML instead of the embedded profile."""
+    """Everybody there, the app ready; all gone afterwards. `briefing` is TOML instead of the embedded profile, `limit`
+    how many supervisors the rule may carry."""
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
         lab = await Lab.up(folder / "lab")
@@ -123,6 +125,7 @@ async def gathered(
             agent=agents.endpoint("agent"),
             supervisor=_dial_string(supervisors),
             briefing=briefing or EMBEDDED.format(stt=stt),
+            limit=limit,
         ))  # fmt: skip
         await app.start()
         stack.callback(lambda: shutil.copy(app.folder / "app.log", results() / "app.log"))

@@ -1,7 +1,7 @@
 """Phases on their way out: to the agent's ARI application, to followers of the event stream, to whoever else asked.
 
-A queue for each receiving application, beside the call: a slow or absent receiver costs it its own phases, in order,
-and nothing else. Nothing here is awaited by a call.
+A queue for each receiving application and call, beside the call: a slow or absent receiver costs it its own phases, in
+order, and nothing else; nobody stands in line behind another call's phases. Nothing here is awaited by a call.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ MAX_BODY = 40_000
 "Bytes of one user event; Asterisk 22 refuses more than 40,960 with 413."
 MAX_WAITING = 1_000
 "Phases kept for one receiver, or one follower, who does not take them."
-IDLE = 60.0
-"Seconds without a phase after which a receiver is forgotten: agents' sessions have applications of their own."
 ABSENT_PAUSES = (0.1, 0.2, 0.5, 1.0, 2.0, 4.0)
 "Seconds between tries while the receiving application is not registered (it may be reconnecting)."
 
 Payload = Mapping[str, Any]
+Line = tuple[str, str | None]
+"Receiving application, call."
 
 
 class Publisher:
@@ -39,15 +39,15 @@ class Publisher:
         """`on_payload` hear of every phase first; they neither block nor raise."""
         self._ari = ari
         self._on_payload = on_payload
-        self._queues: dict[str, asyncio.Queue[Payload]] = {}
+        self._queues: dict[Line, asyncio.Queue[Payload]] = {}
         self._followers: defaultdict[str, set[asyncio.Queue[dict[str, Any]]]] = defaultdict(set)
         self._tasks: asyncio.TaskGroup | None = None
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as tasks:
             self._tasks = tasks
-            for app in self._queues:
-                tasks.create_task(self._send_all(app))
+            for line in self._queues:
+                tasks.create_task(self._send_all(line))
             await asyncio.get_running_loop().create_future()
 
     def publish(self, payload: Payload, *, reply_to: str | None) -> None:
@@ -56,14 +56,14 @@ class Publisher:
         for follower in self._followers.get(payload["transfer_id"], ()):
             _put(follower, dict(payload))
         if reply_to:
-            _put(self._queue_for(reply_to), payload)
+            _put(self._queue_for((reply_to, payload["call_id"])), payload)
 
-    def _queue_for(self, app: str) -> asyncio.Queue[Payload]:
-        if app not in self._queues:
-            self._queues[app] = asyncio.Queue(MAX_WAITING)
+    def _queue_for(self, line: Line) -> asyncio.Queue[Payload]:
+        if line not in self._queues:
+            self._queues[line] = asyncio.Queue(MAX_WAITING)
             if self._tasks:
-                self._tasks.create_task(self._send_all(app))
-        return self._queues[app]
+                self._tasks.create_task(self._send_all(line))
+        return self._queues[line]
 
     @contextmanager
     def follow(self, transfer_id: str) -> Iterator[asyncio.Queue[dict[str, Any]]]:
@@ -81,19 +81,16 @@ class Publisher:
         for queue in list(self._queues.values()):
             await queue.join()
 
-    async def _send_all(self, app: str) -> None:
-        queue = self._queues[app]
-        while True:
+    async def _send_all(self, line: Line) -> None:
+        """Until nothing waits."""
+        queue = self._queues[line]
+        while not queue.empty():
+            payload = queue.get_nowait()
             try:
-                async with asyncio.timeout(IDLE):
-                    payload = await queue.get()
-            except TimeoutError:
-                del self._queues[app]
-                return
-            try:
-                await self._send(app, payload)
+                await self._send(line[0], payload)
             finally:
                 queue.task_done()
+        del self._queues[line]
 
     async def _send(self, app: str, payload: Payload) -> None:
         body = {"variables": fitted(payload)}

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from ari_app.http.phases import DATA
-from ari_app.runtime import publish
+from ari_app.runtime.ports import Fate, Reply
 from ari_app.runtime.publish import MAX_BODY, Publisher, fitted
 from ari_app.testing.fake_ari import FakeAri
 from ari_app.transfer.model import Phase
@@ -32,19 +32,51 @@ async def test_an_application_that_is_away_gets_its_phases_when_it_is_back():
         assert world.ari.user_events == []
 
 
-async def test_a_receiver_nobody_speaks_to_any_more_is_forgotten_and_found_again(monkeypatch):
-    monkeypatch.setattr(publish, "IDLE", 0.01)
+def phase(call_id, sequence):
+    return {"transfer_id": f"tr_{call_id}", "call_id": call_id, "phase": "started", "sequence": sequence, "data": {}}
+
+
+async def test_nothing_is_kept_of_whom_nobody_speaks_to_any_more():
     ari = FakeAri()
     ari.apps.add("session-1")
     publisher = Publisher(ari)
     running = asyncio.create_task(publisher.run())
-    payload = {"transfer_id": "tr_1", "phase": "started", "data": {}}
     for _ in range(2):
-        publisher.publish(payload, reply_to="session-1")
+        publisher.publish(phase("1", 1), reply_to="session-1")
         await publisher.flushed()
-        while publisher._queues:  # noqa: ASYNC110
-            await asyncio.sleep(0.005)
+        await asyncio.sleep(0)
+        assert (publisher._queues, len(asyncio.all_tasks())) == ({}, 2)
     assert [app for app, _ in ari.user_events] == ["session-1", "session-1"]
+    running.cancel()
+
+
+class Slow(FakeAri):
+    """Takes the first call's phases when it is told to."""
+
+    def __init__(self):
+        super().__init__()
+        self.told, self.goes_on = [], asyncio.Event()
+
+    async def call(self, operation, **parameters):
+        told = parameters["body"]["variables"]
+        if told["call_id"] == "1":
+            await self.goes_on.wait()
+        self.told.append((told["call_id"], told["sequence"]))
+        return Reply(Fate.OK, 204)
+
+
+async def test_no_call_stands_in_line_behind_another():
+    ari = Slow()
+    publisher = Publisher(ari)
+    running = asyncio.create_task(publisher.run())
+    for call_id, sequence in (("1", 1), ("1", 2), ("2", 1), ("2", 2)):
+        publisher.publish(phase(call_id, sequence), reply_to="agent-app")
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert ari.told == [("2", 1), ("2", 2)]
+    ari.goes_on.set()
+    await publisher.flushed()
+    assert ari.told[2:] == [("1", 1), ("1", 2)]
     running.cancel()
 
 
