@@ -339,7 +339,7 @@ class BriefingProfile(Section):
     vad: Literal["silero", "none"] = "silero"
     "Voice activity: without it nobody can interrupt the briefing."
     smart_turn: Path | None = None
-    "ONNX file of a smart-turn model (extra `smart-turn`): tells a pause for breath from the end of a turn."
+    "ONNX file of a smart-turn model: tells a pause for breath from the end of a turn."
     redact: Reference | None = None
     "`module:callable` (text in, text out) for what leaves for a model; default: card and id numbers are withheld."
     summary_prompt: str | None = Field(default=None, min_length=1, max_length=4_000)

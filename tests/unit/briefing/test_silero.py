@@ -61,3 +61,13 @@ def test_the_size_of_frames_does_not_matter(voice: np.ndarray) -> None:
 def test_sixteen_kilohertz_works_too(voice: np.ndarray) -> None:
     audio = pcm(np.zeros(2 * RATE), np.asarray(soxr.resample(voice, RATE, 2 * RATE)), np.zeros(2 * RATE))
     assert len(heard(SileroVoiceActivity(16_000), audio)) >= 2
+
+
+def test_one_network_serves_all_and_mixes_nobody_up(voice: np.ndarray) -> None:
+    audio = pcm(np.zeros(RATE), voice, np.zeros(RATE))
+    mine, others = SileroVoiceActivity(), (SileroVoiceActivity(), SileroVoiceActivity(16_000))
+    found: list[Activity] = []
+    for begin in range(0, len(audio), 320):
+        found += mine.feed(audio[begin : begin + 320])
+        assert not any(other.feed(bytes(320)) for other in others)
+    assert found == list(SileroVoiceActivity().feed(audio)) != []

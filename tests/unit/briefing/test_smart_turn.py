@@ -1,7 +1,5 @@
 """The turn detector, with a network of three nodes: a turn is over when its last 200 ms are quiet."""
 
-import sys
-
 import numpy as np
 import pytest
 
@@ -103,13 +101,6 @@ def test_a_file_that_is_none_or_no_model_is_named(tmp_path):
     (tmp_path / "page.onnx").write_text("<html>")
     with pytest.raises(ProviderError, match=r"page.onnx can't be read as an ONNX model"):
         SmartTurn(tmp_path / "page.onnx")
-
-
-def test_without_the_extra_the_mend_is_named(monkeypatch):
-    monkeypatch.setitem(sys.modules, "onnxruntime", None)
-    with pytest.raises(ProviderError, match=r"pip install 'warm-transfer\[smart-turn\]'") as raised:
-        SmartTurn("turn.onnx")
-    assert raised.value.is_lasting
 
 
 # The features
