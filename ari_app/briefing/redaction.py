@@ -66,8 +66,9 @@ _ACCOUNT = re.compile(r"(?i)\b[a-z]{2}\d{2}(?:[ -]?[a-z]{4})?(?:[ -]?(?=[a-z]{0,
 _LONG_NUMBER = re.compile(r"(?<![\d+])\d(?:[ .-]?\d){11}(?!\d)")
 
 _SECRET_KEY = re.compile(
-    r"pass(?!eng|port)|pwd|secret|token|auth|api ?key|access ?key|private ?key|card|cvv|cvc|ssn|"
-    r"\bpins?\b|\bpan\b|\botp\b|social|iban|credential|cookie|signature|kennwort|contraseña"
+    r"pass(?!eng)|pwd|secret|token|auth|api ?key|access ?key|private ?key|card|cvv|cvc|ssn|"
+    r"\bpins?\b|\bpan\b|\botp\b|social|iban|credential|cookie|signature|kennwort|contraseña|"
+    r"pasaporte|ausweis|\bdni\b|\bnie\b|\bnif\b"
 )
 
 

@@ -26,6 +26,7 @@ from ari_app.briefing.cleaning import clean
 from ari_app.briefing.languages import primary, words_of
 from ari_app.briefing.names import introduces
 from ari_app.briefing.names import stated_name as stated_name
+from ari_app.briefing.redaction import names_a_secret
 
 WORD_LIMIT = 140
 "The contract says under 150."
@@ -190,7 +191,6 @@ def _told(call: Turn, result: Turn | None, language: str) -> str:
     return _sentence(words["result" if came_back else "no_result"].format(tried=tried, result=came_back))
 
 
-_SECRET = re.compile(r"pass|secret|token|auth|api_?key|card|cvv|cvc|ssn|pin\b|social|iban|credential", re.I)
 _LONGEST_JSON = 20_000
 
 
@@ -211,7 +211,7 @@ def facts_in(content: object, language: str = "en") -> str:
 
 def _pairs(value: object, depth: int, words: Mapping[str, str], name: str = "") -> Iterable[str]:
     """Names whose values are nobody's business are left out with them."""
-    if name and _SECRET.search(name):
+    if name and names_a_secret(name):
         return
     if isinstance(value, Mapping):
         for key, inner in list(value.items())[:8] if depth else ():

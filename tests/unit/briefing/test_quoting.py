@@ -183,12 +183,16 @@ def test_names_of_secrets_take_their_values_with_them() -> None:
         "X-Auth-Token",
         "user_pin",
         "userPin",
+        "passport_number",
+        "dni",
         "iban",
         "contraseña",
         "ＰＩＮ",
     )
     assert all(names_a_secret(name) for name in secret)
-    assert not any(names_a_secret(name) for name in ("order_id", "passengers", "spinning", "amount", "company"))
+    assert not any(
+        names_a_secret(name) for name in ("order_id", "passengers", "spinning", "amount", "company", "danish")
+    )
 
 
 def broken(text: str) -> str:
