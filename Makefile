@@ -6,7 +6,7 @@ PYTEST := $(BIN)/python -m pytest
 GENERATORS := $(filter-out scripts/bootstrap scripts/record-%,$(wildcard scripts/*))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit sipp lint types fmt docs up bench clean
+.PHONY: help setup demo test unit sipp chaos lint types fmt docs up bench clean
 
 help: ## show this
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
@@ -27,6 +27,9 @@ unit: setup ## tests without Asterisk, in seconds
 
 sipp: setup ## the stories on a real Asterisk with SIPp and RTP
 	@$(PYTEST) tests/sipp
+
+chaos: setup ## random walks on a real Asterisk: CHAOS=1-100 says which
+	@CHAOS=$${CHAOS:-1-100} $(PYTEST) -n 3 tests/chaos
 
 lint: setup ## ruff, check and format
 	@$(BIN)/ruff check --quiet . || { echo 'lint: ruff check failed (see above); "make fmt" mends most of it' >&2; exit 1; }

@@ -291,7 +291,9 @@ class Effects:
 
     @_do.register
     async def _(self, do: cmd.SeatSupervisor) -> None:
-        reply = await self._repeatable("bridges.addChannel", bridgeId=do.room_id, channel=do.channel_id)
+        reply = await self._repeatable(
+            "bridges.addChannel", bridgeId=do.room_id, channel=do.channel_id, absorbDTMF=True
+        )
         if not reply.ok and reply.status not in LEAVING:
             self._tell(ev.SupervisorFailed(do.channel_id, _why("bring the supervisor into the room", reply)))
 

@@ -21,6 +21,17 @@ async def test_accepted_by_key(stage):
     await stage.agent.ended()
 
 
+async def test_keys_after_the_yes_do_not_reach_the_caller(stage):
+    """`11` and `1#` are habits of fingers."""
+    await stage.briefed()
+    await stage.supervisor.press("1")
+    await stage.supervisor.press("1")
+    await stage.supervisor.press("#")
+    await stage.are_connected()
+    assert (await stage.ari.ended())["outcome"] == "completed"
+    assert stage.caller.heard.events() == [], "a key leaked to the caller"
+
+
 async def test_accepted_by_speech(stage):
     await stage.briefed_to_a_talker()
     await stage.says("yes, put them through")
