@@ -24,6 +24,14 @@ _IDLE: dict[int, list[Any]] = {}
 "Networks nobody uses, by rate: loading one costs 50–100 ms of a core, resetting it microseconds."
 
 
+def _idle_one(rate: int) -> Any:
+    """Another thread may take the last one at the same time."""
+    try:
+        return _IDLE[rate].pop()
+    except LookupError:
+        return None
+
+
 class SileroVoiceActivity:
     """VoiceActivity for one call; costs about half a percent of a core."""
 
@@ -43,7 +51,7 @@ class SileroVoiceActivity:
         network can't be loaded."""
         self.rate = rate
         try:
-            self._network = _IDLE[rate].pop() if _IDLE.get(rate) else SileroVAD(rate)
+            self._network = _idle_one(rate) or SileroVAD(rate)
         except (OSError, RuntimeError) as error:
             raise ProviderError("the voice activity model can't be loaded", retryable=False) from error
         self._network.reset()
