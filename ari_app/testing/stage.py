@@ -232,15 +232,14 @@ class App:
     async def start(self) -> None:
         """Returns when the app is ready."""
         self.write()
+        self.process = await asyncio.to_thread(self._begun)
+        await self.ready()
+
+    def _begun(self) -> Process:
         command = [sys.executable, "-m", "ari_app", "serve", "--config", str(self.config)]
         environment = {**without_keys(os.environ), **self.environment}
         with self._log.open("ab") as log:
-            self.process = Process(
-                await asyncio.to_thread(
-                    *(subprocess.Popen, command), stdout=log, stderr=log, env=environment, cwd=CHECKOUT
-                )
-            )
-        await self.ready()
+            return Process(subprocess.Popen(command, stdout=log, stderr=log, env=environment, cwd=CHECKOUT))
 
     def write(self) -> None:
         """The settings alone, for whoever runs the app otherwise."""

@@ -93,7 +93,7 @@ async def accepts(stage, calls=1):
     await stage.supervisor.called(calls=calls)
     call = stage.supervisor.calls[-1]
     await call.answered()
-    await asyncio.sleep(1.5)
+    await call.hears_music(10.0)  # the briefing: before it a key decides nothing
     await call.press("1")
     await stage.are_connected()
 
