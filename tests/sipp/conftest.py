@@ -29,6 +29,9 @@ SETTINGS = """
 [agents.front-desk]
 endpoint = "{agent}"
 ring_timeout = 3
+[agents.voice]
+endpoint = "Local/front-desk@voice-agents/n"
+ring_timeout = 5
 [routing_rules.rr_one]
 endpoint = "{supervisor}"
 callers = ["+14155550100", "+14155550199"]
@@ -36,6 +39,11 @@ destinations = ["2???"]
 ring_timeout = 20
 [routing_rules.rr_two]
 endpoint = "{second}"
+callers = ["+14155550100"]
+destinations = ["2???"]
+ring_timeout = 20
+[routing_rules.rr_three]
+endpoint = "PJSIP/lab/sip:{{to}}@127.0.0.1:{third}"
 callers = ["+14155550100"]
 destinations = ["2???"]
 ring_timeout = 20
@@ -113,6 +121,8 @@ class Stage:
         self.app: App = None
         self.ari: Ari = None
         self.caller = self.agent = self.supervisor = self.second = None
+        self.third_port = 0
+        "For one more phone: the rule rr_three rings it."
         self.channel = self.call_id = ""
 
     async def set(
@@ -127,16 +137,18 @@ class Stage:
         hears=False,
         fresh=False,
     ):
-        """Phones on hooks, the app running: the usual one, which may have served other stories, unless the settings are
-        the story's own, it starts the app itself, or asks for a `fresh` one. Behaviours are of
-        `ari_app.testing.phone`. Loading the embedded recogniser takes a second of a core: only where somebody speaks
-        to it."""
-        is_usual = start and not (more or environment or fresh)
+        """Phones on hooks, the app running: the one of the stories before if it has the same settings. A story with
+        `more` of its own, or that starts the app itself, has a new one; and so does one that asks for a `fresh` one,
+        because it counts all that ever was. Behaviours are of `ari_app.testing.phone`. Loading the embedded recogniser
+        takes a second of a core: only where somebody speaks to it."""
+        is_usual = start and not (more or fresh)
         enter = self.people.enter_async_context
         roles = (("agent", AGENT, agent), ("supervisor", SUPERVISOR, supervisor), ("second", SECOND, second))
-        ports = self.usual.ports() if is_usual else (None, None, None)
+        *ports, self.third_port = self.usual.ports()
         self.agent, self.supervisor, self.second = [
-            await enter(Phone.listener(port=port, tone=tone, name=name, behaviour=behaviour or Answer()))
+            await enter(
+                Phone.listener(port=port if is_usual else None, tone=tone, name=name, behaviour=behaviour or Answer())
+            )
             for port, (name, tone, behaviour) in zip(ports, roles, strict=True)
         ]
         self.ari = await enter(Ari(self.lab, "agent-app"))
@@ -144,11 +156,12 @@ class Stage:
             agent=self.agent.endpoint("agent"),
             supervisor=f"PJSIP/lab/sip:{{to}}@127.0.0.1:{self.supervisor.sipp.port}",
             second=f"PJSIP/lab/sip:{{to}}@127.0.0.1:{self.second.sipp.port}",
+            third=self.third_port,
             more=more,
             stt="auto" if hears else "none",
         )
         if is_usual:
-            self.app = await self.usual.app(settings)
+            self.app = await self.usual.app(settings, dict(environment or {}))
             return self
         await self.usual.leave()
         self.app = App(self.lab, self.folder / "app", settings, dict(environment or {}))

@@ -137,7 +137,7 @@ async def test_what_cannot_be_done_is_a_problem_and_touches_nobody(stage):
 
 async def test_not_ready_while_asterisk_is_away(stage):
     async with WireCutter(stage.lab.ari_url) as wire:
-        await stage.set(environment={"WARM_TRANSFER_ASTERISK__URL": wire.url})
+        await stage.set(environment={"WARM_TRANSFER_ASTERISK__URL": wire.url}, fresh=True)
         wire.cut()
         parts = await stage.not_ready()
         assert (parts["ari"], parts["journal"]) == (False, True)

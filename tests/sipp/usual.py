@@ -1,4 +1,4 @@
-"""The app of all stories with the usual settings: a worker starts it once, and calls come and go as in a real one.
+"""The app of all stories with the same settings: a worker starts it once, and calls come and go as in a real one.
 
 A story reads the log from its own beginning on. What a call leaves behind in the app's memory or journal is there in
 the stories after it, and shows.
@@ -6,13 +6,13 @@ the stories after it, and shows.
 
 from ari_app.testing.stage import App, Lab
 
-PHONES = 3
+PHONES = 4
 MOVES = 10
 "Other ports for the same phones, before the first ones come again."
 
 
 class Usual:
-    """`app(settings)` for a story that is content with it; `leave` before one that is not: two can't have one lab."""
+    """`app(…)` for a story that is content with it; `leave` before one that is not: two can't have one lab."""
 
     def __init__(self, lab: Lab, folder) -> None:
         self._lab, self._folder = lab, folder
@@ -26,12 +26,12 @@ class Usual:
         first = 18_000 + PHONES * (MOVES * slot + self._moves % MOVES)
         return range(first, first + PHONES)
 
-    async def app(self, settings) -> App:
+    async def app(self, settings, environment) -> App:
         """Running and ready, with these settings."""
-        if self._app is None or self._app.extra != settings:
+        if self._app is None or (self._app.extra, self._app.environment) != (settings, environment):
             await self.leave()
             self._lives += 1
-            self._app = App(self._lab, self._folder / f"app-{self._lives}", settings)
+            self._app = App(self._lab, self._folder / f"app-{self._lives}", settings, environment)
         self._app.forget_log()
         if not await self._app.is_well():
             await self._app.stop()
