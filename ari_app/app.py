@@ -107,7 +107,7 @@ async def running(settings: Settings) -> AsyncIterator[App]:
         stack.push_async_callback(engines.aclose)
         stack.push_async_callback(finder.aclose)
         webhooks = await stack.enter_async_context(opened(receivers, settings.journal.url, SystemClock()))
-        await engines.warm()
+        await stack.enter_async_context(beside(engines.warm()))
         await journal.purge(time.time() - settings.journal.keep_days * 86_400)
         await stack.enter_async_context(client)
         async with _connected(settings, journal, client, listener, engines, webhooks, wishes, rules, finder) as app:

@@ -6,6 +6,7 @@ Exit status: 0 done, 1 it did not work out, 2 bad settings or usage; errors are 
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import sys
 import time
@@ -54,14 +55,14 @@ def main() -> None:
 @app.command()
 def serve(config: Config = None) -> None:
     """Run the app until SIGTERM or SIGINT."""
-    settings = _settings(config)
-    from ari_app import logs
+    with _lasting():
+        settings = _settings(config)
+        import uvloop
+
+        from ari_app import logs
+        from ari_app.app import run
 
     logs.configure(settings.log_level)
-    import uvloop
-
-    from ari_app.app import run
-
     uvloop.run(run(settings))
 
 
@@ -156,6 +157,18 @@ def _settings(config: Path | None) -> Settings:
     from ari_app.config import load
 
     return load(config or (USUAL_FILE if USUAL_FILE.exists() else None))
+
+
+@contextmanager
+def _lasting() -> Iterator[None]:
+    """Hundreds of thousands of objects are imported and stay: nobody looks for garbage among them, neither now, which
+    would be a tenth of the start, nor during calls, where one look takes several frames of audio."""
+    gc.disable()
+    try:
+        yield
+        gc.freeze()
+    finally:
+        gc.enable()
 
 
 @contextmanager

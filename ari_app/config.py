@@ -76,7 +76,7 @@ def is_reference(text: str) -> bool:
 
 
 class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Asterisk(Section):
@@ -473,7 +473,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(
         env_prefix="WARM_TRANSFER_", env_nested_delimiter="__", extra="forbid", frozen=True,
-        use_attribute_docstrings=True, nested_model_default_partial_update=True,
+        nested_model_default_partial_update=True,
     )  # fmt: skip
 
     default_agent: str | None = None

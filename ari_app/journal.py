@@ -18,6 +18,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cache
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,6 @@ import sqlalchemy as sa
 import structlog
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import PydanticSerializationError
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -364,7 +364,7 @@ class _Inserts:
     """The statements of an append, in the dialect's own words for "insert or update"."""
 
     def __init__(self, dialect: str) -> None:
-        insert: Any = postgresql.insert if dialect == "postgresql" else sqlite.insert
+        insert = import_module(f"sqlalchemy.dialects.{dialect}").insert
         self.steps = sa.insert(steps)
         self.calls = self._upsert(insert, calls)
         self.transfers = self._upsert(insert, transfers)

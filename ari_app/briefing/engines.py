@@ -7,8 +7,9 @@ transfer. Engines are imported when they are made.
 
 from __future__ import annotations
 
+import asyncio
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from functools import partial
@@ -94,19 +95,34 @@ class Engines:
                 self._factories[name] = reference(profile.factory, f"briefing.{name}.factory")
 
     async def warm(self) -> None:
-        """Does now what the first briefing would otherwise wait for: models in memory, every embedded prompt made."""
+        """Does what the first briefing would otherwise wait for: models in memory, every embedded prompt made. Calls
+        may come meanwhile; whatever a briefing asks for before it is there is made for that briefing."""
         for name, choice in self._choices:
             log.info("engine", profile=name, stage=choice.stage, engine=choice.name, why=choice.why)
-        for name, voice in self._voices.items():
+        async with asyncio.TaskGroup() as tasks:
+            for kind in (self._open_ears, self._load_activity, self._make_prompts):
+                tasks.create_task(self._each_warmed(kind))
+
+    async def _each_warmed(self, kind: Callable[[str], Awaitable[None]]) -> None:
+        """One profile after the other: what they share is made once."""
+        for name in self._profiles:
             try:
-                await voice.make_all(self._said(name))
-                if vad := self._shared[name].vad:
-                    vad()
-                if ears := self._ears.get(name):
-                    async with ears.listen():
-                        pass
+                await kind(name)
             except (ProviderError, ImportError, OSError) as error:
                 log.warning("engine not available", profile=name, reason=str(error) or type(error).__name__)
+
+    async def _open_ears(self, name: str) -> None:
+        if ears := self._ears.get(name):
+            async with ears.listen():
+                pass
+
+    async def _load_activity(self, name: str) -> None:
+        """In a thread: it takes a tenth of a second, in which all calls would stand still."""
+        if vad := self._shared[name].vad:
+            await asyncio.to_thread(vad)
+
+    async def _make_prompts(self, name: str) -> None:
+        await self._voices[name].make_all(self._said(name))
 
     def _said(self, name: str) -> set[str]:
         """What a profile's embedded voice will be asked for: lines, or sentences where a ladder cuts them."""

@@ -8,15 +8,17 @@ import ssl
 import time
 from collections.abc import Callable, Collection, Mapping
 from secrets import token_hex
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import httpx
 import structlog
 
 from ari_app.config import DestinationWebhook
 from ari_app.errors import RequestRefused
 from ari_app.http.signing import keys_of, signed
 from ari_app.wire import FoundDestinations, parse
+
+if TYPE_CHECKING:
+    import httpx
 
 log = structlog.get_logger(__name__)
 
@@ -42,6 +44,8 @@ class Finder:
 
     async def find(self, name: str, facts: Mapping[str, Any]) -> FoundDestinations:
         """Raises RequestRefused, whatever it is that went wrong there."""
+        import httpx  # most have no such webhook, and start without it
+
         try:
             async with asyncio.timeout(self._webhooks[name].timeout):
                 body = await self._asked(name, facts)
@@ -74,7 +78,9 @@ class Finder:
             return answer
 
     def _connected(self) -> httpx.AsyncClient:
-        """Made when it is first needed: most have no such webhook."""
+        """Made when it is first needed."""
+        import httpx
+
         if self._client is None:
             self._client = httpx.AsyncClient(
                 verify=ssl.create_default_context(),

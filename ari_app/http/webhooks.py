@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mappin
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
@@ -23,12 +23,14 @@ from ari_app.config import Webhook
 from ari_app.errors import RequestRefused
 from ari_app.http.metrics import WebhookCounts
 from ari_app.http.outbox import Outbox
-from ari_app.http.posting import Answer, Poster
 from ari_app.http.signing import keys_of
 from ari_app.http.spool import Line, Spool
 from ari_app.http.waiting import Message, Verdict, Waiting, verdict
 from ari_app.runtime.ports import Clock
 from ari_app.transfer.model import Phase
+
+if TYPE_CHECKING:
+    from ari_app.http.posting import Answer, Poster
 
 log = structlog.get_logger(__name__)
 
@@ -58,6 +60,8 @@ class Receiver:
     @classmethod
     def of(cls, name: str, webhook: Webhook, environ: Mapping[str, str]) -> Receiver:
         """Raises SettingsError for a secret that can't be used."""
+        from ari_app.http.posting import Poster  # whoever has no webhook needs no HTTP client
+
         return cls(
             name=name,
             phases=frozenset(phase.value for phase in webhook.phases or Phase),
@@ -217,6 +221,8 @@ class Webhooks:
             return
 
     async def _send(self, receiver: Receiver, message: Message) -> None:
+        from ari_app.http.posting import Answer
+
         try:
             answer = await receiver.poster.post(message, self._today())
         except Exception as error:

@@ -10,6 +10,7 @@ import json
 import os
 import signal
 import socket
+import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Mapping
@@ -176,6 +177,24 @@ url = "sqlite:///{folder}/journal.db"
 """
 
 
+class Process:
+    """A program that any event loop may wait for: an app outlives the loop that started it."""
+
+    def __init__(self, popen: subprocess.Popen[bytes]) -> None:
+        self._popen = popen
+        self.pid = popen.pid
+
+    @property
+    def returncode(self) -> int | None:
+        return self._popen.poll()
+
+    def send_signal(self, number: signal.Signals) -> None:
+        self._popen.send_signal(number)
+
+    async def wait(self) -> int:
+        return await asyncio.to_thread(self._popen.wait)
+
+
 @dataclass
 class App:
     """`warm-transfer serve` as a process."""
@@ -186,7 +205,9 @@ class App:
     "More TOML: agents, routing rules …"
     environment: dict[str, str] = field(default_factory=dict)
     http_port: int = 0
-    process: asyncio.subprocess.Process | None = None
+    process: Process | None = None
+    log_begins: int = 0
+    "Where in the file `log` begins."
 
     @property
     def config(self) -> Path:
@@ -194,8 +215,15 @@ class App:
 
     @property
     def log(self) -> str:
-        file = self.folder / "app.log"
-        return file.read_text() if file.exists() else ""
+        return self._log.read_bytes()[self.log_begins :].decode() if self._log.exists() else ""
+
+    def forget_log(self) -> None:
+        """What was logged so far is another story's."""
+        self.log_begins = self._log.stat().st_size if self._log.exists() else 0
+
+    @property
+    def _log(self) -> Path:
+        return self.folder / "app.log"
 
     @property
     def url(self) -> str:
@@ -204,15 +232,14 @@ class App:
     async def start(self) -> None:
         """Returns when the app is ready."""
         self.write()
-        with (self.folder / "app.log").open("ab") as log:
-            self.process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "ari_app", "serve", "--config", str(self.config)),
-                stdout=log,
-                stderr=log,
-                env={**without_keys(os.environ), **self.environment},
-                cwd=CHECKOUT,
-            )
+        self.process = await asyncio.to_thread(self._begun)
         await self.ready()
+
+    def _begun(self) -> Process:
+        command = [sys.executable, "-m", "ari_app", "serve", "--config", str(self.config)]
+        environment = {**without_keys(os.environ), **self.environment}
+        with self._log.open("ab") as log:
+            return Process(subprocess.Popen(command, stdout=log, stderr=log, env=environment, cwd=CHECKOUT))
 
     def write(self) -> None:
         """The settings alone, for whoever runs the app otherwise."""
@@ -237,6 +264,10 @@ class App:
             if time.monotonic() > give_up:
                 raise AssertionError(f"not ready within {within} s:\n{self.log[-3000:]}")
             await asyncio.sleep(0.05)
+
+    async def is_well(self) -> bool:
+        """It runs and would take a call."""
+        return self.process is not None and self.process.returncode is None and await self._answers("/readyz")
 
     async def _answers(self, path: str) -> bool:
         try:

@@ -17,6 +17,7 @@ from ari_app.media.audio import resample
 from ari_app.testing.phone import Answer, Phone
 from ari_app.testing.stage import App, Ari, Lab
 from tests.sipp.clouds import SECRETS, Clouds
+from tests.sipp.usual import Usual
 
 CALLER, AGENT, SUPERVISOR, FALLBACK, MUSIC = 1000, 1500, 2000, 440, 300
 "Hz: who sends what. The lab's fallback is 440 Hz, its music class `lab-music` 300 Hz."
@@ -28,6 +29,9 @@ SETTINGS = """
 [agents.front-desk]
 endpoint = "{agent}"
 ring_timeout = 3
+[agents.voice]
+endpoint = "Local/front-desk@voice-agents/n"
+ring_timeout = 5
 [routing_rules.rr_one]
 endpoint = "{supervisor}"
 callers = ["+14155550100", "+14155550199"]
@@ -35,6 +39,11 @@ destinations = ["2???"]
 ring_timeout = 20
 [routing_rules.rr_two]
 endpoint = "{second}"
+callers = ["+14155550100"]
+destinations = ["2???"]
+ring_timeout = 20
+[routing_rules.rr_three]
+endpoint = "PJSIP/lab/sip:{{to}}@127.0.0.1:{third}"
 callers = ["+14155550100"]
 destinations = ["2???"]
 ring_timeout = 20
@@ -78,52 +87,84 @@ def lab(tmp_path_factory):
     asyncio.run(lab.down())
 
 
+@pytest.fixture(scope="session")
+def usual(lab, tmp_path_factory):
+    usual = Usual(lab, tmp_path_factory.mktemp("usual"))
+    yield usual
+    asyncio.run(usual.leave())
+
+
 def _as_pure(tone):
     return {f"tone {tone}", "silence"}
 
 
+SPOKEN = {}
+"What humans have said so far, by words and voice: many say yes."
+
+
 async def speech(words, voice="en-us"):
     """A human's words on the phone, as 16-bit samples at 8 kHz."""
-    pcm = b"".join([piece async for piece in Espeak(voice, 150).synthesize(words)])
-    return np.frombuffer(resample(pcm, Espeak.rate, 8_000), "<i2")
+    if (words, voice) not in SPOKEN:
+        pcm = b"".join([piece async for piece in Espeak(voice, 150).synthesize(words)])
+        SPOKEN[words, voice] = np.frombuffer(resample(pcm, Espeak.rate, 8_000), "<i2")
+    return SPOKEN[words, voice]
 
 
 class Stage:
     """One story's people. `caller` talks to `agent` after `talking()`."""
 
-    def __init__(self, lab: Lab, folder) -> None:
+    def __init__(self, lab: Lab, folder, usual: Usual) -> None:
         self.lab = lab
+        self.usual = usual
         self.folder = folder
         self.people = AsyncExitStack()
         self.app: App = None
         self.ari: Ari = None
         self.caller = self.agent = self.supervisor = self.second = None
+        self.third_port = 0
+        "For one more phone: the rule rr_three rings it."
         self.channel = self.call_id = ""
 
     async def set(
-        self, *, supervisor=None, second=None, agent=None, start=True, more="", environment=None, hears=False
+        self,
+        *,
+        supervisor=None,
+        second=None,
+        agent=None,
+        start=True,
+        more="",
+        environment=None,
+        hears=False,
+        fresh=False,
     ):
-        """Phones on hooks, the app running. Behaviours are of `ari_app.testing.phone`. Loading the embedded recogniser
+        """Phones on hooks, the app running: the one of the stories before if it has the same settings. A story with
+        `more` of its own, or that starts the app itself, has a new one; and so does one that asks for a `fresh` one,
+        because it counts all that ever was. Behaviours are of `ari_app.testing.phone`. Loading the embedded recogniser
         takes a second of a core: only where somebody speaks to it."""
+        is_usual = start and not (more or fresh)
         enter = self.people.enter_async_context
-        self.agent = await enter(Phone.listener(tone=AGENT, name="agent", behaviour=agent or Answer()))
-        self.supervisor = await enter(
-            Phone.listener(tone=SUPERVISOR, name="supervisor", behaviour=supervisor or Answer())
-        )
-        self.second = await enter(Phone.listener(tone=SECOND, name="second", behaviour=second or Answer()))
+        roles = (("agent", AGENT, agent), ("supervisor", SUPERVISOR, supervisor), ("second", SECOND, second))
+        *ports, self.third_port = self.usual.ports()
+        self.agent, self.supervisor, self.second = [
+            await enter(
+                Phone.listener(port=port if is_usual else None, tone=tone, name=name, behaviour=behaviour or Answer())
+            )
+            for port, (name, tone, behaviour) in zip(ports, roles, strict=True)
+        ]
         self.ari = await enter(Ari(self.lab, "agent-app"))
-        self.app = App(
-            self.lab,
-            self.folder / "app",
-            SETTINGS.format(
-                agent=self.agent.endpoint("agent"),
-                supervisor=f"PJSIP/lab/sip:{{to}}@127.0.0.1:{self.supervisor.sipp.port}",
-                second=f"PJSIP/lab/sip:{{to}}@127.0.0.1:{self.second.sipp.port}",
-                more=more,
-                stt="auto" if hears else "none",
-            ),
-            dict(environment or {}),
+        settings = SETTINGS.format(
+            agent=self.agent.endpoint("agent"),
+            supervisor=f"PJSIP/lab/sip:{{to}}@127.0.0.1:{self.supervisor.sipp.port}",
+            second=f"PJSIP/lab/sip:{{to}}@127.0.0.1:{self.second.sipp.port}",
+            third=self.third_port,
+            more=more,
+            stt="auto" if hears else "none",
         )
+        if is_usual:
+            self.app = await self.usual.app(settings, dict(environment or {}))
+            return self
+        await self.usual.leave()
+        self.app = App(self.lab, self.folder / "app", settings, dict(environment or {}))
         if start:
             await self.app.start()
         return self
@@ -326,6 +367,19 @@ class Stage:
         assert self.lab.password not in self.app.log, "the password is in the log"
         assert not told, f"in the log: {told}"
 
+    def left_unanswered(self):
+        """An INVITE that got no answer whatever is sent again, and would ring in the next story at the same port."""
+        answers = ("rang", "progressed", "established", "rejected")
+        phones = (self.agent, self.supervisor, self.second)
+        return any(not call.saw(*answers) for phone in phones if phone for call in phone.calls)
+
+    async def app_is_over(self):
+        """Any but the usual one ends with its story."""
+        if not self.usual.has(self.app):
+            await self.app.stop()
+        print(self.app.log)
+        self.log_has_no_secret()
+
     def supervisor_heard_nothing_of(self, tone=CALLER, until=None):
         for call in self.supervisor.calls:
             call.heard.assert_never_heard(tone, until=until)
@@ -338,15 +392,16 @@ async def clouds():
 
 
 @pytest_asyncio.fixture
-async def stage(lab, tmp_path, request):
-    scene = Stage(lab, tmp_path)
+async def stage(lab, usual, tmp_path, request):
+    scene = Stage(lab, tmp_path, usual)
+    failed = request.session.testsfailed
     async with scene.people:
         try:
             yield scene
             await scene.everybody_hangs_up()
             await scene.nothing_is_left()
         finally:
+            if request.session.testsfailed > failed or scene.left_unanswered():
+                await usual.move()
             if scene.app:
-                await scene.app.stop()
-                print(scene.app.log)
-                scene.log_has_no_secret()
+                await scene.app_is_over()

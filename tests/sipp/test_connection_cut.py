@@ -21,13 +21,13 @@ async def wire(stage):
 
 
 async def ringing(stage, wire):
-    await stage.set(supervisor=Ring(), environment={"WARM_TRANSFER_ASTERISK__URL": wire.url})
+    await stage.set(supervisor=Ring(), environment={"WARM_TRANSFER_ASTERISK__URL": wire.url}, fresh=True)
     await stage.dialing()
     await stage.ari.phase("supervisor_ringing")
 
 
 async def briefed(stage, wire):
-    await stage.set(environment={"WARM_TRANSFER_ASTERISK__URL": wire.url})
+    await stage.set(environment={"WARM_TRANSFER_ASTERISK__URL": wire.url}, fresh=True)
     await stage.briefed()
 
 
@@ -172,7 +172,7 @@ async def test_cut_in_the_middle_of_the_join(stage, wire):
 
 
 async def test_cut_in_plain_conversation(stage, wire):
-    await stage.set(environment={"WARM_TRANSFER_ASTERISK__URL": wire.url})
+    await stage.set(environment={"WARM_TRANSFER_ASTERISK__URL": wire.url}, fresh=True)
     await stage.talking()
     wire.cut()
     await noticed(stage)

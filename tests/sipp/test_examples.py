@@ -15,11 +15,6 @@ from ari_app.testing.stage import CHECKOUT, without_keys
 from tests.sipp.conftest import CALLER, MUSIC, speech
 
 EXAMPLES = CHECKOUT / "examples"
-VOICE_AGENT = """
-[agents.voice]
-endpoint = "Local/front-desk@voice-agents/n"
-ring_timeout = 5
-"""
 WHOM = ("--rule", "rr_one", "--number", "2001")
 
 
@@ -93,7 +88,7 @@ async def accepts(stage, calls=1):
     await stage.supervisor.called(calls=calls)
     call = stage.supervisor.calls[-1]
     await call.answered()
-    await asyncio.sleep(1.5)
+    await call.hears_music(10.0)  # the briefing: before it a key decides nothing
     await call.press("1")
     await stage.are_connected()
 
@@ -141,7 +136,7 @@ async def test_openai_tools(stage, run):
 
 async def test_handover(stage, run):
     """A rejected transfer gives the caller back with its id and outcome; the next one succeeds."""
-    await stage.set(supervisor=[Reject(603), Answer()])
+    await stage.set(supervisor=[Reject(603, after=0.5), Answer()])
     owner = await run("handover.py", *WHOM, "--name", "my-agent")
     await owner.prints("ready")
     await stage.calls("app-my-agent")
@@ -161,7 +156,7 @@ async def test_handover(stage, run):
 
 
 async def answered_by_the_voice_agent(stage, run, *options, **roles):
-    await stage.set(more=VOICE_AGENT, **roles)
+    await stage.set(**roles)
     agent = await run("voice_agent", *WHOM, *options)
     await agent.prints("ready")
     await stage.calls("agent-voice")
@@ -240,6 +235,6 @@ async def test_voice_agent_whose_model_is_down(stage, run, tmp_path):
 
 async def test_voice_agent_is_away(stage, run):
     """Its leg ends at once, and the caller is served by the fallback."""
-    await stage.set(more=VOICE_AGENT)
+    await stage.set()
     await stage.calls("agent-voice")
     await stage.caller.hears(440, 8.0)

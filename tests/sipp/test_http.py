@@ -30,7 +30,7 @@ async def phase(stage, transfer_id, name, within=10.0):
 
 @pytest.mark.parametrize("by", ["channel", "call_id"])
 async def test_a_whole_transfer_over_http(stage, by):
-    await stage.talking()
+    await stage.talking(fresh=True)
     asked = await stage.app.post("/v1/transfers", {by: getattr(stage, by), **TO_ONE, "metadata": {"case": 4711}})
     view = asked["body"]
     assert (asked["status"], view["channel"], view["call_id"]) == (201, stage.channel, stage.call_id)
@@ -67,7 +67,7 @@ async def collected(stage, transfer_id, after=None):
 
 
 async def test_lists_are_newest_first_and_the_outcomes_are_counted(stage):
-    await stage.talking(supervisor=(Reject(486), Reject(603)))
+    await stage.talking(supervisor=(Reject(486), Reject(603)), fresh=True)
     ids = []
     for count in (1, 2):
         asked = await stage.app.post("/v1/transfers", {"channel": stage.channel, **TO_ONE, "reply_to": "agent-app"})
@@ -102,7 +102,7 @@ async def test_what_was_sent_as_transcript_is_in_the_summary(stage):
 
 
 async def test_what_cannot_be_done_is_a_problem_and_touches_nobody(stage):
-    await stage.talking(supervisor=Ring())
+    await stage.talking(supervisor=Ring(), fresh=True)
     wrong = {"routing_rule_id": "rr_one", "sip_call_to": "2001", "sip_call_too": "2002"}
     for status, path, body in (
         (404, "/v1/transfers", {"channel": "nobody", **TO_ONE}),
@@ -137,7 +137,7 @@ async def test_what_cannot_be_done_is_a_problem_and_touches_nobody(stage):
 
 async def test_not_ready_while_asterisk_is_away(stage):
     async with WireCutter(stage.lab.ari_url) as wire:
-        await stage.set(environment={"WARM_TRANSFER_ASTERISK__URL": wire.url})
+        await stage.set(environment={"WARM_TRANSFER_ASTERISK__URL": wire.url}, fresh=True)
         wire.cut()
         parts = await stage.not_ready()
         assert (parts["ari"], parts["journal"]) == (False, True)

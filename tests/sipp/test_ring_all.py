@@ -10,20 +10,14 @@ ALL = [
     {"routing_rule_id": "rr_two", "sip_call_to": "2002"},
     {"routing_rule_id": "rr_three", "sip_call_to": "2003"},
 ]
-RULE = """
-[routing_rules.rr_three]
-endpoint = "PJSIP/lab/sip:{{to}}@127.0.0.1:{port}"
-callers = ["+14155550100"]
-destinations = ["2???"]
-ring_timeout = 20
-"""
 ELSEWHERE = 'SIP;cause=200;text="Call completed elsewhere"'
 
 
 async def rung(stage, *, first, second, third, **variables):
     """All three phones have their INVITE. Returns the third; the others are the stage's."""
-    phone = await stage.people.enter_async_context(Phone.listener(name="third", behaviour=third))
-    await stage.set(supervisor=first, second=second, more=RULE.format(port=phone.sipp.port))
+    await stage.set(supervisor=first, second=second)
+    third_phone = Phone.listener(port=stage.third_port, name="third", behaviour=third)
+    phone = await stage.people.enter_async_context(third_phone)
     await stage.talking()
     await stage.ask(destinations=ALL, strategy="ring_all", **variables)
     for one in (stage.supervisor, stage.second, phone):

@@ -17,7 +17,7 @@ async def left(app, within=5.0):
 
 
 async def test_a_transfer_in_flight_ends_and_another_call_is_refused_and_taken_up_by_the_next_start(stage):
-    await stage.talking()
+    await stage.talking(fresh=True)
     first, first_channel = stage.caller, stage.channel
     await stage.calls()
     await stage.caller.hears(AGENT)
