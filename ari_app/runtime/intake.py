@@ -141,6 +141,7 @@ class Intake:
             runner.tell(event)
         elif known:
             log.info("the same request again", transfer_id=known, call_id=runner.call.call_id)
+            self.retell_end(runner, known, variables.get("reply_to"))
 
     async def _find_and_begin(self, runner: Runner, variables: Mapping[str, Any], transfer_id: str) -> None:
         """Beside the call: it goes on talking, and other events are read, while somebody else is asked."""
@@ -234,6 +235,13 @@ class Intake:
         turns = tuple(message.turn() for message in asked.chat_history)
         self._check_size(of_agent(runner.call), turns)
         return ev.TransferRequested(transfer_id, request, turns), None
+
+    def retell_end(self, runner: Runner, transfer_id: str, reply_to: str | None) -> None:
+        """To whoever asks again, as an agent that was restarted does, and to nobody else. A transfer in flight will
+        say its end by itself."""
+        ends = (told for told in runner.told if told.transfer_id == transfer_id and told.phase.is_terminal)
+        if reply_to and (end := next(ends, None)):
+            self._publisher.retell(views.payload_of(end), reply_to=reply_to)
 
     def _request(self, asked: WarmTransferRequest, own: str) -> Request:
         if asked.briefing_profile not in self._rules.briefing_profiles:
