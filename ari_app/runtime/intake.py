@@ -82,13 +82,13 @@ class Finder(Protocol):
 class Congested(RequestRefused):
     """There is no room for one more; later there may be."""
 
+    outcome = Outcome.CONGESTION.value
+
 
 class Unreached(RequestRefused):
     """Asterisk reaches none of the destinations now; later it may."""
 
-
-OUTCOMES = {Congested: Outcome.CONGESTION, Unreached: Outcome.UNREACHABLE}
-"What a refusal is called where it is not just `refused`."
+    outcome = Outcome.UNREACHABLE.value
 
 
 class Intake:
@@ -170,7 +170,7 @@ class Intake:
     def _refuse(
         self, call_id: str | None, transfer_id: str, variables: Mapping[str, Any], refused: RequestRefused
     ) -> None:
-        outcome = OUTCOMES.get(type(refused), Outcome.REFUSED)
+        outcome = Outcome(refused.outcome)
         log.warning("request refused", call_id=call_id, why=str(refused), status=refused.status)
         payload = views.refused_payload(transfer_id, call_id, dict(variables), outcome, str(refused), self._clock.now())
         reply_to = variables.get("reply_to")
