@@ -161,7 +161,7 @@ class Intake:
         bare = self._seals.opened(
             name,
             variables,
-            agent=call.agent.name if call.agent else None,
+            agent=call.agent_name,
             channel=channel or "",
             recalled=call.arrived_at < self._began,
         )
@@ -211,7 +211,7 @@ class Intake:
         facts = {
             "call_id": call.call_id,
             "channel": call.caller,
-            "agent": call.agent.name if call.agent else None,
+            "agent": call.agent_name,
             "caller_number": call.caller_number,
             "request_id": asked.request_id,
             "reason": asked.reason,
@@ -221,9 +221,10 @@ class Intake:
         return found | {key: value for key, value in variables.items() if key != "group"}
 
     def admit(
-        self, runner: Runner, variables: Mapping[str, Any], transfer_id: str
+        self, runner: Runner, variables: Mapping[str, Any], transfer_id: str, *, referrer: str | None = None
     ) -> tuple[ev.TransferRequested | None, str | None]:
-        """The event that starts the transfer, or the id of the transfer that this request already is.
+        """The event that starts the transfer, or the id of the transfer that this request already is. `referrer` is the
+        leg whose REFER asks.
 
         Raises RequestRefused."""
         asked = parse(WarmTransferRequest, variables)
@@ -231,6 +232,7 @@ class Intake:
         if known:
             return None, known
         request = self._request(resolved(asked, self._rules.groups, self._clock.now()), _own_number(runner))
+        request = replace(request, referrer=referrer)
         self._check_room(runner, request)
         turns = tuple(message.turn() for message in asked.chat_history)
         self._check_size(of_agent(runner.call), turns)
@@ -311,13 +313,13 @@ class Intake:
             raise Congested("the app is shutting down", status=503)
         if call.transfer_in_flight:
             raise RequestRefused("a transfer of this call is in flight", status=409)
-        if call.state not in (State.TALKING, State.WAITING):
+        if call.state not in (State.TALKING, State.WAITING) and request.referrer != call.referring_leg:
             raise RequestRefused(f"the call is {call.state.value}; it can't be transferred now", status=409)
         if self._desk.transfers_beside(runner) >= self._rules.max_transfers:
             raise Congested(f"congestion: {self._rules.max_transfers} transfers are in flight", status=503)
         for rule in {each.rule for each in request.routes}:
             limit, wanted = self._rules.routing[rule].max_concurrent, occupancy.wanted(request, rule)
-            carried = self._desk.legs_over(rule, beside=runner)
+            carried = self._desk.legs_over(rule, beside=runner) + occupancy.talking(call, rule)
             if carried + wanted > limit:
                 raise Congested(_too_many(rule, carried, limit, wanted), status=503)
 
