@@ -100,10 +100,10 @@ class Playbook:
         return book.been_through(ev.Released(AGENT), ev.Released(TALK), ev.SupervisorLeft(SUPERVISOR))
 
     @classmethod
-    def referable(cls, book: Playbook | None = None, **changes: Any) -> Playbook:
+    def referable(cls, book: Playbook | None = None, *, coach: bool = False, **changes: Any) -> Playbook:
         """The supervisor has the caller, and their REFER is taken."""
         return (book or cls.talking()).been_through(
-            requested(route(refers=True, **changes)),
+            requested(route(refers=True, **changes), coach=coach),
             ev.CallerHeld("default"),
             ev.RoomOpened(ROOM),
             ev.SupervisorDialed(SUPERVISOR),

@@ -6,6 +6,7 @@ import signal
 from ari_app.testing.phone import Ring
 from ari_app.testing.stage import Ari
 from ari_app.transfer import ids
+from tests.sipp.test_sdk import config, session_of
 
 
 async def test_ten_times_at_once_by_user_event_and_again_by_http(stage):
@@ -86,5 +87,10 @@ async def test_asked_again_after_the_end_it_tells_the_end_again(stage):
         await stage.app.post("/v1/transfers", stage.request(request_id="case-1", reply_to="agent-again"))
         await restarted.ended(count=2)
         assert [event["userevent"] for event in restarted.events] == [told, told]
+    async with session_of(stage, "user events") as session:
+        heard = []
+        session.on_warm_transfer(callback=heard.append)
+        result = await session.warm_transfer(config(request_id="case-1"))
+    assert ([phase["phase"] for phase in heard], result.outcome) == (["transfer_cancelled"], "cancelled")
     assert stage.ari.events[-1]["userevent"] == told
     assert (stage.ari.names().count("transfer_cancelled"), len(stage.invites())) == (1, 1)

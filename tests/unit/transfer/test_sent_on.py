@@ -30,6 +30,7 @@ from ari_app.transfer.commands import (
     TellReferrer,
 )
 from ari_app.transfer.events import (
+    AgentAnswered,
     AgentLeft,
     CallerLeft,
     CancelRequested,
@@ -60,6 +61,14 @@ def test_the_caller_is_held_and_the_next_one_rung_without_a_briefing():
     book << OpenRoom(NEXT_ROOM) << RingSupervisor
     book.is_in(State.DIALING)
     assert told(book) == ["started"]
+
+
+def test_a_whisper_ends_with_it():
+    book = Playbook.referable(coach=True).been_through(WhisperRequested("psst"))
+    parts = book.call.whispering.parts
+    book.inject(referred())
+    assert {command.owned.id for command in book.taken() if isinstance(command, Release)} == parts
+    assert book.call.whispering is None
 
 
 def test_who_answers_has_the_caller_and_who_asked_is_told_before_they_are_hung_up():
@@ -175,8 +184,6 @@ def test_a_recall_of_the_next_one_rings_the_first_line():
 def test_the_agent_who_is_asked_for_later_has_a_briefing_again():
     book = Playbook.sent_on(recall_within=20.0).been_through(*JOINED, *OUT, SupervisorLeft(NEXT))
     again, talk = ids.agent_leg("call_1", 1), ids.talk_bridge("call_1", 1)
-    from ari_app.transfer.events import AgentAnswered
-
     book.been_through(AgentAnswered(again), Seated(talk, CALLER)).is_in(State.TALKING)
     (book >> requested(transfer_id="tr_3")).take(PrepareBriefing)
 

@@ -116,7 +116,7 @@ starts = st.sampled_from(
         lambda: Playbook.connected(coach=True),
         Playbook.recalled,
         Playbook.referable,
-        lambda: Playbook.referable(recall_within=20.0),
+        lambda: Playbook.referable(recall_within=20.0, coach=True),
         lambda: Playbook.referable(Playbook.waiting()),
         Playbook.sent_on,
         lambda: Playbook.sent_on(Playbook.waiting("bot"), dispositions=VOICEMAIL),
