@@ -206,7 +206,8 @@ class RoutingRule(Section):
     UPDATE with P-Asserted-Identity. PJSIP only."""
 
     refer: bool = False
-    "Whether agents may ask for these destinations by SIP REFER."
+    """Whether agents and supervisors may ask for these destinations by SIP REFER, and whoever is reached over this rule
+    may send the caller on by one after the join (docs/how-to/sip-only-agents.md). PJSIP only."""
     moh_class: Name | None = None
     "Music on hold class of callers who wait for this rule's supervisors, when the request names none."
     dispositions: Actions = {}

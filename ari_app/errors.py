@@ -10,6 +10,10 @@ WarmTransferAppError
 └── WarmTransferError        misuse of the Python SDK by an agent
 """
 
+from __future__ import annotations
+
+from typing import ClassVar
+
 
 class WarmTransferAppError(Exception):
     """Base of everything this package raises on purpose."""
@@ -21,6 +25,9 @@ class SettingsError(WarmTransferAppError):
 
 class RequestRefused(WarmTransferAppError):
     """A request that can't be carried out. Nothing was touched."""
+
+    outcome: ClassVar[str] = "refused"
+    "What whoever asked for a transfer is told that it was."
 
     def __init__(self, reason: str, *, key: str | None = None, status: int = 422) -> None:
         super().__init__(f"{key}: {reason}" if key else reason)

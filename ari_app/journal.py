@@ -393,7 +393,7 @@ def _call_row(step: Step, call: Call) -> dict[str, Any]:
         "call_id": call.call_id,
         "caller_channel": call.caller,
         "state": call.state.value,
-        "agent": call.agent.name if call.agent else None,
+        "agent": call.agent_name,
         "since": call.since,
         "arrived_at": call.arrived_at,
         "updated_at": step.at,

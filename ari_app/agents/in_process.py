@@ -56,8 +56,7 @@ class InProcess:
             view, is_new = await self._app.request_transfer(self._channel, variables)
         except RequestRefused as refused:
             self._take_back(request)
-            outcome = Outcome.CONGESTION if refused.status == 503 else Outcome.REFUSED
-            raise NotTaken(outcome, str(refused)) from None
+            raise NotTaken(Outcome(refused.outcome), str(refused)) from None
         if not is_new:
             self._take_back(request)
         return view

@@ -157,9 +157,10 @@ def _refusal(status: int, text: str) -> NotTaken:
     answer = _decoded(text)
     problem = answer if isinstance(answer, dict) else {}
     detail = str(problem.get("detail") or f"the app answered {status}")
-    if status == 503 and problem.get("outcome"):
-        return NotTaken(Outcome.CONGESTION, detail)
-    return lost(detail) if status >= 500 else NotTaken(Outcome.REFUSED, detail)
+    outcome = problem.get("outcome")
+    if status >= 500 and not outcome:
+        return lost(detail)
+    return NotTaken(Outcome(outcome) if outcome in set(Outcome) else Outcome.REFUSED, detail)
 
 
 def _decoded(text: str) -> Any:

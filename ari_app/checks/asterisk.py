@@ -73,17 +73,24 @@ def _version(reply: Any) -> Finding:
 
 
 def referring(settings: Settings, reply: Any) -> Iterator[Finding]:
-    """Agents that ask by REFER; before 22.11.0 one header of theirs ends Asterisk, and with it every call."""
+    """Who asks by REFER; before 22.11.0 one header of theirs ends Asterisk, and with it every call."""
     number = version_of((reply.body or {}).get("system", {}).get("version", "") if reply.ok else "")
+    rules = [name for name, rule in settings.routing_rules.items() if rule.refer]
     for name in [name for name, agent in settings.agents.items() if agent.refer]:
         subject = f"agent {name} refer"
-        if not any(rule.refer for rule in settings.routing_rules.values()):
+        if not rules:
             yield warn(subject, "no routing rule may be asked by REFER: every one is declined", "set refer on a rule")
-        if number is None or number < VERSION_REFERS:
-            mend = "upgrade to 22.11, or set it for agents only that are known not to send this header"
-            yield warn(subject, "this Asterisk crashes on a REFER with Refer-Sub: false", mend)
-        else:
-            yield ok(subject, "a REFER of this agent asks for a transfer")
+        yield _survives(subject, number, "a REFER of this agent asks for a transfer")
+    for name in rules:
+        allowed = "a supervisor of this rule sends the caller on by REFER, if pjsip.conf lets them (allow_transfer)"
+        yield _survives(f"routing rule {name} refer", number, allowed)
+
+
+def _survives(subject: str, number: tuple[int, int, int] | None, allowed: str) -> Finding:
+    if number is None or number < VERSION_REFERS:
+        mend = "upgrade to 22.11, or set allow_transfer in pjsip.conf for those only who never send this header"
+        return warn(subject, "this Asterisk crashes on a REFER with Refer-Sub: false", mend)
+    return ok(subject, allowed)
 
 
 def version_of(text: str) -> tuple[int, int, int] | None:

@@ -73,10 +73,11 @@ _UNREADABLE = _problems(
     _415="The body is not `application/json`.",
 )
 _REFUSED = _UNREADABLE | _problems(
+    _403="The settings do not allow it; `key` names what. Or another site's page or host name, where no token is.",
     _404="There is no such call.",
     _409="The call is in no state for it, e.g. another transfer is under way.",
-    _422="A key is missing, unknown or wrong; `key` names it. Or the routing rules do not allow it.",
-    _503="No new work is taken, or no more than the limit.",
+    _422="A key is missing, unknown or wrong; `key` names it.",
+    _503="No new work is taken, no more than the limit, or none of the destinations is there.",
 )
 
 

@@ -114,7 +114,8 @@ class CallerReturned(Data):
     """After a failure: the caller is with somebody again."""
 
     to: str
-    "`agent`, `hold`, `fallback`, the application that got the caller back, `dialplan:CONTEXT`, or `hangup`."
+    """`agent`, `supervisor` (who had sent the caller on), `hold`, `fallback`, the application that got the caller back,
+    `dialplan:CONTEXT`, or `hangup`."""
 
 
 class End(Data):

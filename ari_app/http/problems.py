@@ -14,7 +14,6 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
 from ari_app.errors import AriError, JournalError, RequestRefused
-from ari_app.transfer.model import Outcome
 
 log = structlog.get_logger(__name__)
 
@@ -32,7 +31,8 @@ class Problem(BaseModel):
     key: str | None = Field(default=None, examples=["destination.sip_call_to"])
     "The key of the request that is wrong."
     outcome: str | None = Field(default=None, examples=["refused"])
-    "`refused` when a transfer was asked for: nothing was touched."
+    """When a transfer was asked for: `refused`, or `congestion` or `unreachable` where later may do. Nothing was
+    touched."""
 
 
 class ProblemResponse(JSONResponse):
@@ -71,7 +71,7 @@ def _sentence(error: HTTPException) -> str:
 
 
 async def _refused(request: Request, error: Any) -> ProblemResponse:
-    return problem(error.status, str(error), key=error.key, outcome=_outcome(request))
+    return problem(error.status, str(error), key=error.key, outcome=_outcome(request, error.outcome))
 
 
 async def _invalid(request: Request, error: Any) -> ProblemResponse:
@@ -100,9 +100,9 @@ async def _unavailable(request: Request, error: Exception) -> ProblemResponse:
     return problem(503, f"{part} can't be reached now", headers={"Retry-After": "2"})
 
 
-def _outcome(request: Request) -> str | None:
+def _outcome(request: Request, outcome: str = RequestRefused.outcome) -> str | None:
     asks_for_transfer = (request.method, request.url.path) == ("POST", "/v1/transfers")
-    return Outcome.REFUSED.value if asks_for_transfer else None
+    return outcome if asks_for_transfer else None
 
 
 def _title(status: int) -> str:

@@ -44,6 +44,7 @@ class DeskControl:
         variables = await self._intake.found(runner, variables)
         event, known = self._intake.admit(runner, variables, new_transfer_id())
         if event is None:
+            self._intake.retell_end(runner, known or "", variables.get("reply_to"))
             return await self.transfer(known or ""), False
         await runner.ask(event)
         if event.transfer_id in runner.transfers:

@@ -180,6 +180,10 @@ class Desk:
         known = self._where.get(reference) or self._where.get(reference.removesuffix(FAR_HALF))
         return known[0] if known and known[1] in (Role.CALLER, Role.AGENT) else None
 
+    def carrying(self, leg: str) -> Runner | None:
+        """The live call that has this leg, a supervisor's included."""
+        return self._where.get(leg, (None, Role.OTHER))[0]
+
     def overheard(self, call_id: str, event: ev.Event) -> None:
         """From whoever listens in on this call; it may have ended meanwhile."""
         if runner := self.live.get(call_id):
@@ -400,7 +404,7 @@ class Desk:
 
 def _legs(runner: Runner, rule: str) -> int:
     admitted = [occupancy.wanted(request, rule) for request in runner.admitted.values()]
-    return max(occupancy.taken(runner.call, rule), *admitted, 0)
+    return occupancy.talking(runner.call, rule) + max(occupancy.rung(runner.call, rule), *admitted, 0)
 
 
 def _option(arg: str) -> tuple[str, str]:

@@ -272,7 +272,13 @@ class Effects:
             app=self._app,
             callerId=_caller_id(attempt.route),
             timeout=int(do.timeout) + 1,
-            body={"variables": {"WT_CALL_ID": do.call_id, **_headers(attempt.route.endpoint, headers)}},
+            body={
+                "variables": {
+                    **({REFER_HANDLING: "ari-only"} if attempt.route.refers else {}),
+                    "WT_CALL_ID": do.call_id,
+                    **_headers(attempt.route.endpoint, headers),
+                }
+            },
         )
         if reply.ok:
             self._tell(ev.SupervisorDialed(attempt.channel_id))

@@ -82,13 +82,13 @@ class Finder(Protocol):
 class Congested(RequestRefused):
     """There is no room for one more; later there may be."""
 
+    outcome = Outcome.CONGESTION.value
+
 
 class Unreached(RequestRefused):
     """Asterisk reaches none of the destinations now; later it may."""
 
-
-OUTCOMES = {Congested: Outcome.CONGESTION, Unreached: Outcome.UNREACHABLE}
-"What a refusal is called where it is not just `refused`."
+    outcome = Outcome.UNREACHABLE.value
 
 
 class Intake:
@@ -141,6 +141,7 @@ class Intake:
             runner.tell(event)
         elif known:
             log.info("the same request again", transfer_id=known, call_id=runner.call.call_id)
+            self.retell_end(runner, known, variables.get("reply_to"))
 
     async def _find_and_begin(self, runner: Runner, variables: Mapping[str, Any], transfer_id: str) -> None:
         """Beside the call: it goes on talking, and other events are read, while somebody else is asked."""
@@ -160,7 +161,7 @@ class Intake:
         bare = self._seals.opened(
             name,
             variables,
-            agent=call.agent.name if call.agent else None,
+            agent=call.agent_name,
             channel=channel or "",
             recalled=call.arrived_at < self._began,
         )
@@ -169,7 +170,7 @@ class Intake:
     def _refuse(
         self, call_id: str | None, transfer_id: str, variables: Mapping[str, Any], refused: RequestRefused
     ) -> None:
-        outcome = OUTCOMES.get(type(refused), Outcome.REFUSED)
+        outcome = Outcome(refused.outcome)
         log.warning("request refused", call_id=call_id, why=str(refused), status=refused.status)
         payload = views.refused_payload(transfer_id, call_id, dict(variables), outcome, str(refused), self._clock.now())
         reply_to = variables.get("reply_to")
@@ -210,7 +211,7 @@ class Intake:
         facts = {
             "call_id": call.call_id,
             "channel": call.caller,
-            "agent": call.agent.name if call.agent else None,
+            "agent": call.agent_name,
             "caller_number": call.caller_number,
             "request_id": asked.request_id,
             "reason": asked.reason,
@@ -220,9 +221,10 @@ class Intake:
         return found | {key: value for key, value in variables.items() if key != "group"}
 
     def admit(
-        self, runner: Runner, variables: Mapping[str, Any], transfer_id: str
+        self, runner: Runner, variables: Mapping[str, Any], transfer_id: str, *, referrer: str | None = None
     ) -> tuple[ev.TransferRequested | None, str | None]:
-        """The event that starts the transfer, or the id of the transfer that this request already is.
+        """The event that starts the transfer, or the id of the transfer that this request already is. `referrer` is the
+        leg whose REFER asks.
 
         Raises RequestRefused."""
         asked = parse(WarmTransferRequest, variables)
@@ -230,10 +232,18 @@ class Intake:
         if known:
             return None, known
         request = self._request(resolved(asked, self._rules.groups, self._clock.now()), _own_number(runner))
+        request = replace(request, referrer=referrer)
         self._check_room(runner, request)
         turns = tuple(message.turn() for message in asked.chat_history)
         self._check_size(turns, "chat_history")
         return ev.TransferRequested(transfer_id, request, turns, self._rules.transcript_bytes), None
+
+    def retell_end(self, runner: Runner, transfer_id: str, reply_to: str | None) -> None:
+        """To whoever asks again, as an agent that was restarted does, and to nobody else. A transfer in flight will
+        say its end by itself."""
+        ends = (told for told in runner.told if told.transfer_id == transfer_id and told.phase.is_terminal)
+        if reply_to and (end := next(ends, None)):
+            self._publisher.retell(views.payload_of(end), reply_to=reply_to)
 
     def _request(self, asked: WarmTransferRequest, own: str) -> Request:
         if asked.briefing_profile not in self._rules.briefing_profiles:
@@ -303,13 +313,13 @@ class Intake:
             raise Congested("the app is shutting down", status=503)
         if call.transfer_in_flight:
             raise RequestRefused("a transfer of this call is in flight", status=409)
-        if call.state not in (State.TALKING, State.WAITING):
+        if call.state not in (State.TALKING, State.WAITING) and request.referrer != call.referring_leg:
             raise RequestRefused(f"the call is {call.state.value}; it can't be transferred now", status=409)
         if self._desk.transfers_beside(runner) >= self._rules.max_transfers:
             raise Congested(f"congestion: {self._rules.max_transfers} transfers are in flight", status=503)
         for rule in {each.rule for each in request.routes}:
             limit, wanted = self._rules.routing[rule].max_concurrent, occupancy.wanted(request, rule)
-            carried = self._desk.legs_over(rule, beside=runner)
+            carried = self._desk.legs_over(rule, beside=runner) + occupancy.talking(call, rule)
             if carried + wanted > limit:
                 raise Congested(_too_many(rule, carried, limit, wanted), status=503)
 

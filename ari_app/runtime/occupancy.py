@@ -8,24 +8,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ari_app.transfer.model import Attempt, Call, Outcome, Request, Route, State
+from ari_app.transfer.model import Call, Outcome, Request, Route, State
 
 RINGING = frozenset({State.DIALING, State.BRIEFING})
 "Another destination may follow."
 
 
-def taken(call: Call, rule: str) -> int:
+def talking(call: Call, rule: str) -> int:
+    """Who has the caller, or has sent them on and may get them back."""
+    attempts = call.transfer.attempts if call.transfer and call.state is State.CONNECTED else ()
+    joined = sum(attempt.route.rule == rule and attempt.outcome is Outcome.COMPLETED for attempt in attempts)
+    return joined + (call.agent is not None and call.agent.rule == rule and call.agent_is_up)
+
+
+def rung(call: Call, rule: str) -> int:
     transfer = call.transfer
     if transfer is None or not transfer.attempts:
         return 0
-    held = sum(attempt.route.rule == rule and _goes_on(call, attempt) for attempt in transfer.attempts)
+    held = sum(attempt.route.rule == rule and attempt.outcome is None for attempt in transfer.attempts)
     if call.state not in RINGING or transfer.request.rings_all:
         return held
     return max(held, _most_at_once(transfer.request, transfer.request.routes[len(transfer.attempts) - 1 :], rule))
-
-
-def _goes_on(call: Call, attempt: Attempt) -> bool:
-    return attempt.outcome is None or (attempt.outcome is Outcome.COMPLETED and call.state is State.CONNECTED)
 
 
 def wanted(request: Request, rule: str) -> int:

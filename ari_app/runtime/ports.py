@@ -167,6 +167,9 @@ class Publisher(Protocol):
     def publish(self, payload: Mapping[str, Any], *, reply_to: str | None) -> None:
         """Hands a phase to everybody who asked for it; a queue beside the call, never blocks."""
 
+    def retell(self, payload: Mapping[str, Any], *, reply_to: str) -> None:
+        """Hands a phase that was published before to one application alone, in the same manner."""
+
 
 class Clock(Protocol):
     def now(self) -> float:

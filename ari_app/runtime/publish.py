@@ -56,7 +56,11 @@ class Publisher:
         for follower in self._followers.get(payload["transfer_id"], ()):
             _put(follower, dict(payload))
         if reply_to:
-            _put(self._queue_for((reply_to, payload["call_id"])), payload)
+            self.retell(payload, reply_to=reply_to)
+
+    def retell(self, payload: Payload, *, reply_to: str) -> None:
+        """For one application's ears alone."""
+        _put(self._queue_for((reply_to, payload["call_id"])), payload)
 
     def _queue_for(self, line: Line) -> asyncio.Queue[Payload]:
         if line not in self._queues:

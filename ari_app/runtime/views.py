@@ -91,7 +91,7 @@ def call_view(call: Call) -> dict[str, Any]:
     return {
         "call_id": call.call_id,
         "channel": call.caller,
-        "agent": call.agent.name if call.agent else None,
+        "agent": call.agent_name,
         "state": call.state.value,
         "since": round(call.since, 6),
         "transfer_id": call.transfer.transfer_id if call.transfer else None,

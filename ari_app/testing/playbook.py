@@ -28,6 +28,9 @@ CALL, TRANSFER = "call_1", "tr_1"
 CALLER, AGENT = "1700000000.1", ids.agent_leg(CALL)
 TALK, ROOM, ROOM_2 = ids.talk_bridge(CALL), ids.room(TRANSFER, 1), ids.room(TRANSFER, 2)
 SUPERVISOR, SECOND = ids.supervisor_leg(TRANSFER, 1), ids.supervisor_leg(TRANSFER, 2)
+NEXT_TRANSFER = "tr_2"
+NEXT, NEXT_ROOM = ids.supervisor_leg(NEXT_TRANSFER, 1), ids.room(NEXT_TRANSFER, 1)
+"Of the transfer that a supervisor asks for by REFER."
 MEDIA, MEDIA_2 = ids.media(TRANSFER, 1), ids.media(TRANSFER, 2)
 
 C = TypeVar("C", bound=Command)
@@ -95,6 +98,30 @@ class Playbook:
         )
         book.been_through(ev.BriefingAccepted(MEDIA), ev.MediaOut(MEDIA), ev.Seated(ROOM, CALLER))
         return book.been_through(ev.Released(AGENT), ev.Released(TALK), ev.SupervisorLeft(SUPERVISOR))
+
+    @classmethod
+    def referable(cls, book: Playbook | None = None, *, coach: bool = False, **changes: Any) -> Playbook:
+        """The supervisor has the caller, and their REFER is taken."""
+        return (book or cls.talking()).been_through(
+            requested(route(refers=True, **changes), coach=coach),
+            ev.CallerHeld("default"),
+            ev.RoomOpened(ROOM),
+            ev.SupervisorDialed(SUPERVISOR),
+            ev.SupervisorAnswered(SUPERVISOR),
+            ev.Seated(ROOM, SUPERVISOR),
+            ev.BriefingStarted(MEDIA),
+            ev.BriefingAccepted(MEDIA),
+            ev.MediaOut(MEDIA),
+            ev.Seated(ROOM, CALLER),
+            *(ev.Released(each) for each in (AGENT, TALK)),
+        )
+
+    @classmethod
+    def sent_on(cls, book: Playbook | None = None, **changes: Any) -> Playbook:
+        """The supervisor has sent the caller on by REFER, and the next one is rung."""
+        return cls.referable(book).been_through(
+            referred(**changes), ev.CallerHeld("default"), ev.RoomOpened(NEXT_ROOM), ev.SupervisorDialed(NEXT)
+        )
 
     @classmethod
     def returning(cls) -> Playbook:
@@ -182,6 +209,12 @@ class Playbook:
     def transfer(self) -> Transfer:
         assert self.call.transfer is not None, "there has been no transfer"
         return self.call.transfer
+
+
+def referred(by: str = SUPERVISOR, transfer_id: str = NEXT_TRANSFER, **changes: Any) -> ev.TransferRequested:
+    """A supervisor's own REFER."""
+    to = route("2002", refers=True, **changes)
+    return requested(to, transfer_id=transfer_id, mode="blind", referrer=by, reason=None)
 
 
 def route(to: str = "2001", **changes: object) -> Route:

@@ -142,7 +142,9 @@ class LegState(StrEnum):
 
 @dataclass(frozen=True)
 class Agent:
-    """The first line of a call, reached by a leg of our own (B2BUA)."""
+    """Who has the caller before a transfer, and again when it fails: the first line of a call, reached by a leg of our
+    own (B2BUA). Or a supervisor who sends the caller on by REFER; name and endpoint stay those of the first line,
+    which a recall rings again, and are empty where there was none."""
 
     name: str
     endpoint: str
@@ -154,6 +156,12 @@ class Agent:
     leg: LegState = LegState.RINGING
     refers: bool = False
     "Whether a REFER of its leg asks for a transfer."
+    rule: str | None = None
+    "Routing rule of the supervisor whose leg it is; None: it is the first line's."
+
+    @property
+    def is_supervisor(self) -> bool:
+        return self.rule is not None
 
 
 class OwnedKind(StrEnum):
@@ -204,6 +212,8 @@ class Route:
     "Outcome → what becomes of the caller then; what is missing is `return`."
     recall_within: float = 0.0
     "Seconds after the join in which the supervisor's hang-up sends the caller back; 0: never."
+    refers: bool = False
+    "Whether a REFER of this supervisor's leg sends the caller on."
 
 
 @dataclass(frozen=True)
@@ -373,7 +383,9 @@ class Transfer:
 
     @property
     def current(self) -> tuple[Attempt, ...]:
-        """Whose events still count: nobody's but the chosen one's, once there is one."""
+        """Whose events still count: nobody's but the chosen one's, once there is one; nobody's after a failure."""
+        if self.outcome not in (None, Outcome.COMPLETED):
+            return ()
         return self.live if not self.chosen else (self.attempts[self.chosen - 1],)
 
     @property
@@ -441,6 +453,24 @@ class Call:
     @property
     def agent_is_up(self) -> bool:
         return self.agent is not None and self.agent.leg is LegState.UP
+
+    @property
+    def agent_name(self) -> str | None:
+        return self.agent.name or None if self.agent else None
+
+    @property
+    def has_supervisor_back(self) -> bool:
+        """The supervisor in the agent's place talks to the caller again: their REFER has failed."""
+        failed = self.transfer is not None and self.transfer.outcome is not Outcome.COMPLETED
+        return self.state is State.CONNECTED and failed
+
+    @property
+    def referring_leg(self) -> str:
+        """Of the one party whose REFER asks for a transfer now; empty when there is none."""
+        if self.agent and (self.has_supervisor_back or (self.state is State.TALKING and self.agent.refers)):
+            return self.agent.channel_id
+        attempt = self.transfer.attempt if self.transfer and self.state is State.CONNECTED else None
+        return attempt.channel_id if attempt and attempt.route.refers else ""
 
     def stage(self, attempt: Attempt) -> State:
         """Where one supervisor is: each is rung and briefed alone, whatever the others do meanwhile."""

@@ -1,4 +1,5 @@
-"""A SIP agent asks by REFER (RFC 3515): which rule takes its target, and what it is told of the outcome.
+"""A SIP agent, or a supervisor who has the caller, asks by REFER (RFC 3515): which rule takes the target, and what is
+told of the outcome.
 
 Asterisk 22 turns four words into the NOTIFYs' SIP fragments, 100, 200, 503 and 603, and has no others.
 """
@@ -8,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ari_app.transfer.commands import TellReferrer
-from ari_app.transfer.model import Outcome, Phase, Transfer
+from ari_app.transfer.model import Outcome, Phase, Request, Transfer
 from ari_app.transfer.routing import Rule, matches
 
 TRYING, ANSWERED, UNAVAILABLE, DECLINED = (
@@ -31,9 +32,14 @@ def rule_for(target: str, rules: Mapping[str, Rule]) -> str | None:
 def news(transfer: Transfer, phase: Phase) -> tuple[TellReferrer, ...]:
     """What whoever sent the REFER is told with this phase.
 
-    Success is told when the caller is with the supervisor, for the agent's leg is hung up right after it."""
+    Success is told when the caller is with the supervisor, for the leg that asked is hung up right after it."""
     referrer, state = transfer.request.referrer, _state(phase, transfer.outcome)
     return (TellReferrer(referrer, state),) if referrer and state else ()
+
+
+def refusal(request: Request) -> tuple[TellReferrer, ...]:
+    """What whoever sent the REFER is told when it begins no transfer."""
+    return (TellReferrer(request.referrer, DECLINED),) if request.referrer else ()
 
 
 def _state(phase: Phase, outcome: Outcome | None) -> str | None:

@@ -36,7 +36,7 @@ class Rule:
     connected_line: bool = False
     "After the join the supervisor's phone shows the caller."
     refer: bool = False
-    "Whether a REFER may ask for its destinations."
+    "Whether a REFER may ask for its destinations, and who answers there may send the caller on by one."
     present: str = "fixed"
     "Whose number the supervisor sees: `fixed`, one of ours, or `caller`, the caller's own."
     moh_class: str | None = None
@@ -86,6 +86,7 @@ def route(wanted: Wanted, rules: Mapping[str, Rule]) -> Route:
         connected_line=rule.connected_line,
         dispositions=rule.dispositions,
         recall_within=rule.recall_within,
+        refers=rule.refer and rule.endpoint.upper().startswith("PJSIP/"),
     )
 
 

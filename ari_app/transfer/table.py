@@ -8,6 +8,9 @@ that is not the current one is noted before the table is asked (`machine.py`).
 With `ring_all` there are several supervisors at once. Each has a state of their own, DIALING until they answer and
 BRIEFING from then on, and what they do is looked up there; the call is where the furthest of them is.
 
+A supervisor who has the caller, and sends them on by REFER, has the agent's place from then on: the same rows give the
+caller back to them.
+
 Ties break by order of arrival in the call's mailbox, with one rule: from JOINING on, the join is committed; a cancel
 comes too late, and so does another supervisor's yes; a hang-up does not. No row moves the caller to a supervisor but
 `SupervisorPressed` and `BriefingAccepted` in BRIEFING; and `SupervisorAnswered` in DIALING, where the request is blind.
@@ -147,11 +150,13 @@ TABLE: dict[S, dict[type[ev.Event], Row]] = {
     S.CONNECTED: ANYWHERE
     | {
         ev.WhisperRequested: Row(coaching.whisper),
+        ev.TransferRequested: Row(requesting.send_on, (S.DIALING,)),
+        ev.AgentLeft: Row(joining.agent_left, (S.CLOSING,)),
         ev.SupervisorLeft: Row(recalling.supervisor_left, (S.CLOSING, S.CONNECTING, S.LEAVING)),
     },
     S.RETURNING: ANYWHERE
     | {
-        ev.Seated: Row(failing.returned, (S.TALKING,)),
+        ev.Seated: Row(failing.returned, (S.TALKING, S.CONNECTED)),
         ev.ReturnFailed: Row(moves.to_fallback, (S.LEAVING,)),
         ev.AgentLeft: Row(moves.to_fallback, (S.LEAVING,)),
         ev.DeadlinePassed: Row(moves.to_fallback, (S.LEAVING,)),

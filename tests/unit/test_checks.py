@@ -160,13 +160,13 @@ async def test_the_version_counts(asterisk: type[FakeAri], settings: Settings, t
 @pytest.mark.parametrize(
     ("text", "rule_refers", "told"),
     [
-        ("22.10.1+dfsg", True, ["warn: this Asterisk crashes"]),
-        ("22.11.0", True, ["ok: a REFER of this agent asks"]),
+        ("22.10.1+dfsg", True, ["warn: this Asterisk crashes", "warn: this Asterisk crashes"]),
+        ("22.11.0", True, ["ok: a REFER of this agent asks", "ok: a supervisor of this rule sends the caller on"]),
         ("22.11.0", False, ["warn: no routing rule", "ok: a REFER of this agent asks"]),
-        ("GIT-master", True, ["warn: this Asterisk crashes"]),
+        ("GIT-master", True, ["warn: this Asterisk crashes", "warn: this Asterisk crashes"]),
     ],
 )
-def test_an_agent_that_refers(text: str, rule_refers: bool, told: list[str]) -> None:
+def test_an_agent_and_a_supervisor_who_refer(text: str, rule_refers: bool, told: list[str]) -> None:
     rule = {"endpoint": "PJSIP/{to}@trunk", "refer": rule_refers}
     agents = {"ai": {"endpoint": "PJSIP/ai", "refer": True}, "other": {"endpoint": "PJSIP/other"}}
     settings = Settings(agents=agents, routing_rules={"rr": rule})  # type: ignore[arg-type]

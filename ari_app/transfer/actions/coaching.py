@@ -21,6 +21,10 @@ def whisper(turn: Turn, event: ev.WhisperRequested) -> None:
 
 
 def whispered(turn: Turn, _: ev.WhisperOver | ev.Resumed) -> None:
+    end_whisper(turn)
+
+
+def end_whisper(turn: Turn) -> None:
     made = turn.call.whispering
     turn.set(whispering=None)
     for owned in reversed(turn.call.ledger):

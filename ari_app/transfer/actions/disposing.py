@@ -18,6 +18,11 @@ PARTING = 20.0
 
 
 def dispose(turn: Turn) -> None:
+    """A supervisor who sent the caller on, and is still there, has them back whatever was chosen."""
+    agent = turn.call.agent
+    if agent and agent.is_supervisor and turn.call.agent_is_up:
+        take_back(turn)
+        return
     chosen = dispositions.of(turn.transfer)
     match chosen.kind:
         case Kind.DIALPLAN:
@@ -43,13 +48,13 @@ def take_back(turn: Turn) -> None:
     """To whom the caller was with before."""
     call = turn.call
     turn.set(leaving_to=None)
-    if call.entry is Entry.AGENT and call.agent_is_up:
+    if call.agent_is_up:
         turn.do(ReturnCaller(call.caller, call.bridge_id))
         turn.go(State.RETURNING, deadline=turn.now + moves.CONFIRM)
-    elif call.entry is Entry.AGENT:
-        moves.to_fallback(turn)
-    elif call.return_app:
+    elif call.return_app and call.entry is not Entry.AGENT:
         moves.hand_back(turn, call.return_app)
+    elif call.agent or call.entry is Entry.AGENT:
+        moves.to_fallback(turn)
     else:
         moves.wait_on_music(turn)
         turn.tell(Phase.CALLER_RETURNED, to="hold")

@@ -91,9 +91,11 @@ def give_back(turn: Turn, outcome: Outcome, *, farewell: str | None = None) -> N
 
 
 def returned(turn: Turn, event: ev.Seated) -> None:
-    if (event.bridge_id, event.channel_id) == (turn.call.bridge_id, turn.call.caller):
-        turn.go(State.TALKING)
-        turn.tell(Phase.CALLER_RETURNED, to="agent")
+    call = turn.call
+    if (event.bridge_id, event.channel_id) == (call.bridge_id, call.caller):
+        to_supervisor = call.agent is not None and call.agent.is_supervisor
+        turn.go(State.CONNECTED if to_supervisor else State.TALKING)
+        turn.tell(Phase.CALLER_RETURNED, to="supervisor" if to_supervisor else "agent")
 
 
 def left_for_good(turn: Turn, _: ev.CallerLeft) -> None:

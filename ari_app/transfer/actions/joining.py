@@ -5,7 +5,7 @@ from __future__ import annotations
 from ari_app.transfer import events as ev
 from ari_app.transfer.actions import failing, moves
 from ari_app.transfer.commands import Introduce, ShowCaller
-from ari_app.transfer.model import Outcome, OwnedKind, Phase, State
+from ari_app.transfer.model import LegState, Outcome, OwnedKind, Phase, State
 from ari_app.transfer.turn import Turn
 
 
@@ -70,6 +70,14 @@ def join_failed(turn: Turn, event: ev.JoinFailed | ev.DeadlinePassed) -> None:
 def left_at_join(turn: Turn, event: ev.SupervisorLeft) -> None:
     turn.set_attempt(sip_code=event.sip_code, cause=event.cause, outcome=Outcome.SUPERVISOR_HANGUP, seated=False)
     failing.give_back(turn, Outcome.SUPERVISOR_HANGUP)
+
+
+def agent_left(turn: Turn, _: ev.AgentLeft) -> None:
+    """Whoever had the caller before is out, as it has to be. But a supervisor who has the caller back ends the
+    conversation by it."""
+    moves.agent_leg(turn, LegState.GONE)
+    if turn.call.has_supervisor_back:
+        moves.hang_up_caller(turn)
 
 
 def supervisor_hung_up(turn: Turn, _: ev.SupervisorLeft) -> None:

@@ -42,7 +42,7 @@ def _ring_agent_again(turn: Turn, agent: Agent) -> None:
     """As at the arrival, with the caller on music. Leg and bridge are new: the old ones may be on their way out yet."""
     call, transfer = turn.call, turn.transfer
     count, left = call.recalls + 1, call.ledger
-    again = replace(agent, channel_id=ids.agent_leg(call.call_id, count), leg=LegState.RINGING)
+    again = replace(agent, channel_id=ids.agent_leg(call.call_id, count), leg=LegState.RINGING, rule=None)
     turn.set(agent=again, bridge_id=ids.talk_bridge(call.call_id, count), recalls=count)
     turn.do(HoldCaller(call.caller, transfer.room_id, transfer.request.moh_class))
     arriving.ring_agent(turn, again, recall=transfer.transfer_id)

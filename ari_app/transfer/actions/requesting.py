@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ari_app.transfer import conversation
 from ari_app.transfer import events as ev
-from ari_app.transfer.actions import failing, holding, moves
+from ari_app.transfer.actions import coaching, failing, holding, moves
 from ari_app.transfer.commands import HoldCaller, PrepareBriefing
-from ari_app.transfer.model import Outcome, Phase, Transfer
+from ari_app.transfer.model import Agent, LegState, Outcome, Phase, Transfer
+from ari_app.transfer.referral import refusal
 from ari_app.transfer.turn import Turn
 
 
@@ -41,9 +44,27 @@ def begin(turn: Turn, event: ev.TransferRequested) -> None:
         turn.do(PrepareBriefing())
 
 
+def send_on(turn: Turn, event: ev.TransferRequested) -> None:
+    """A supervisor's own REFER: from here on they have the agent's place, and the caller again if nobody answers."""
+    if turn.call.transfer_in_flight or event.request.referrer != turn.call.referring_leg:
+        refuse(turn, event)
+        return
+    coaching.end_whisper(turn)
+    if not turn.call.has_supervisor_back:
+        _take_the_agents_place(turn)
+    begin(turn, event)
+
+
+def _take_the_agents_place(turn: Turn) -> None:
+    attempt, first_line = turn.attempt, turn.call.agent or Agent(name="", endpoint="", channel_id="")
+    agent = replace(first_line, channel_id=attempt.channel_id, leg=LegState.UP, rule=attempt.route.rule)
+    turn.set(agent=agent, bridge_id=attempt.room_id)
+
+
 def refuse(turn: Turn, event: ev.TransferRequested) -> None:
-    """The call changed between the check at the door and now; the agent is told, nothing is touched."""
+    """The call changed between the check at the door and now; who asked is told, nothing is touched."""
     turn.tell_refusal(event.transfer_id, event.request, f"the call is {turn.call.state.value}; ask again later")
+    turn.do(*refusal(event.request))
 
 
 def caller_held(turn: Turn, event: ev.CallerHeld) -> None:

@@ -187,6 +187,24 @@ async def test_the_events_connection_breaks_in_mid_transfer(asterisk, session, c
     await heard.until(lambda h: h.numbers == [1, 2, 4, 5])
 
 
+async def test_an_agent_that_was_restarted_asks_again_and_is_told_the_end_once(asterisk, session, config):
+    """The app tells the last phase again, and twice here: the agent's new life has heard none of them."""
+    heard = Heard()
+    session.on_warm_transfer(heard)
+    session._ledger._hole = 0.05
+    asterisk.answer = lambda asked: [story("case-1")[-1]] * 2
+
+    result = await session.warm_transfer(config)
+    await heard.until(lambda h: h.numbers == [5])
+    asterisk.answer = lambda asked: [story("case-1")[-1]]
+    again = await session.warm_transfer(config)
+    await asterisk.tell(*asterisk.sockets, story("case-1")[-1])
+    await session.aclose()
+
+    assert (result, result.success, result.transfer_id) == (again, True, "tr_1")
+    assert heard.numbers == [5]
+
+
 async def test_a_call_that_ended_unheard_is_not_waited_for(asterisk, session, config):
     session._ledger._grace = 0.0
     asterisk.answer = lambda asked: (

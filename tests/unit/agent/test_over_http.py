@@ -13,6 +13,7 @@ from ari_app import AgentSession, Pipeline, SIPDestination, WarmTransferConfig, 
 from ari_app.errors import RequestRefused
 from ari_app.http.api import build
 from ari_app.http.server import listen, serve
+from ari_app.runtime.intake import Congested, Unreached
 from ari_app.transfer.model import Outcome
 from tests.unit.http.fake_control import TOKEN, FakeControl, settings
 
@@ -116,7 +117,9 @@ async def test_a_transfer_with_phases_before_and_after_the_following_began(desk,
         (RequestRefused("a transfer of this call is in flight", status=409), "refused", False),
         (RequestRefused("not allowed", key="destination.sip_call_to", status=403), "refused", False),
         (RequestRefused("no live call with this call_id or channel", status=404), "refused", False),
-        (RequestRefused("congestion: 2 transfers are in flight", status=503), "congestion", True),
+        (Congested("congestion: 2 transfers are in flight", status=503), "congestion", True),
+        (Unreached("unreachable: nobody of these is there", status=503), "unreachable", True),
+        (RequestRefused("destination webhook crm: no answer", key="group", status=503), "refused", False),
     ],
     ids=lambda value: str(getattr(value, "status", "")),
 )

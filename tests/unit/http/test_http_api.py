@@ -15,6 +15,7 @@ from ari_app import wire
 from ari_app.errors import JournalError, RequestRefused
 from ari_app.http import examples, guard
 from ari_app.http.phases import DATA
+from ari_app.runtime.intake import Congested, Unreached
 from ari_app.transfer.model import Phase
 
 BODY: dict[str, Any] = {
@@ -70,13 +71,20 @@ async def test_a_call_may_be_named_by_its_id(client: httpx.AsyncClient, control:
     assert control.asked[0][0] == "call_1"
 
 
-@pytest.mark.parametrize("status", [404, 409, 422, 503])
+@pytest.mark.parametrize(
+    ("kind", "status", "outcome"),
+    [
+        *((RequestRefused, status, "refused") for status in (403, 404, 409, 422, 503)),
+        (Congested, 503, "congestion"),
+        (Unreached, 503, "unreachable"),
+    ],
+)
 async def test_a_refusal_is_a_problem_with_its_status(
-    client: httpx.AsyncClient, control: FakeControl, status: int
+    client: httpx.AsyncClient, control: FakeControl, kind: type[RequestRefused], status: int, outcome: str
 ) -> None:
-    control.breaks = RequestRefused("not in destinations", key="destination.sip_call_to", status=status)
+    control.breaks = kind("not in destinations", key="destination.sip_call_to", status=status)
     problem = problem_of(await client.post("/v1/transfers", json=BODY), status)
-    assert problem["outcome"] == "refused"
+    assert problem["outcome"] == outcome
     assert problem["key"] == "destination.sip_call_to"
     assert problem["detail"] == "destination.sip_call_to: not in destinations"
 

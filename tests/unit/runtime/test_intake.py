@@ -94,16 +94,44 @@ async def test_a_hundred_copies_of_one_request_ring_once(world):
     assert refused == []
 
 
-async def test_the_same_request_again_later_is_the_same_transfer(world):
+def delivered(world, app):
+    """What went to an agent's application."""
+    told = world.ari.made("events.userEvent")
+    return [each["body"]["variables"] for each in told if each["application"] == app]
+
+
+async def test_the_same_request_again_later_is_told_the_end_again_and_nobody_else_is(world):
+    """The agent's app was restarted, and has another name."""
+    world.ari.apps.add("agent-again")
+    await world.talking()
+    world.ask(request_id="r1")
+    await world.settle()
+    world.ask(request_id="r1", reply_to="agent-again")
+    await world.settle()
+    assert delivered(world, "agent-again") == [], "in flight"
+    world.ari.rejects(world.supervisor_leg, 486)
+    await world.settle()
+    told, first_told = len(world.payloads), len(delivered(world, "agent-app"))
+    with world.publisher.follow(world.call.transfer.transfer_id) as follower:
+        world.ask(request_id="r1", reply_to="agent-again")
+        world.ask(request_id="r1", reply_to=None)
+        await world.settle()
+    assert delivered(world, "agent-again") == [delivered(world, "agent-app")[-1]]
+    assert (len(world.payloads), len(delivered(world, "agent-app"))) == (told, first_told)
+    assert follower.empty()
+
+
+async def test_another_life_of_the_app_tells_the_end_again(world):
     await world.talking()
     world.ask(request_id="r1")
     await world.settle()
     world.ari.rejects(world.supervisor_leg, 486)
     await world.settle()
-    told = len(world.payloads)
-    world.ask(request_id="r1")
-    await world.settle()
-    assert len(world.payloads) == told
+    end = delivered(world, "agent-app")[-1]
+    async with World(world.ari, world.journal).running() as second:
+        second.ask(request_id="r1")
+        await second.settle()
+        assert (second.payloads, delivered(second, "agent-app")[-2:]) == ([], [end, end])
 
 
 async def test_a_second_request_in_flight_is_refused(world):

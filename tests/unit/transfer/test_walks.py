@@ -5,7 +5,18 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ari_app.testing.playbook import AGENT, CALLER, SUPERVISOR, TALK, Playbook, requested, route
+from ari_app.testing.playbook import (
+    AGENT,
+    CALLER,
+    NEXT,
+    NEXT_ROOM,
+    SUPERVISOR,
+    TALK,
+    Playbook,
+    referred,
+    requested,
+    route,
+)
 from ari_app.transfer import commands as cmd
 from ari_app.transfer import events as ev
 from ari_app.transfer import ids, machine
@@ -14,8 +25,8 @@ from ari_app.transfer.dispositions import OUTCOMES
 from ari_app.transfer.model import Outcome, Phase, State, Turn
 from ari_app.transfer.table import TABLE
 
-SUPERVISORS = [ids.supervisor_leg("tr_1", n) for n in (1, 2, 3)]
-ROOMS = [ids.room("tr_1", n) for n in (1, 2, 3)]
+SUPERVISORS = [*(ids.supervisor_leg("tr_1", n) for n in (1, 2, 3)), NEXT]
+ROOMS = [*(ids.room("tr_1", n) for n in (1, 2, 3)), NEXT_ROOM]
 MEDIAS = [ids.media("tr_1", n) for n in (1, 2, 3, 4)]
 AGAIN, TALK_AGAIN = ids.agent_leg("call_1", 1), ids.talk_bridge("call_1", 1)
 WHISPERS = [ids.whisper("tr_1", n, part) for n in (1, 2) for part in ("media", "snoop", "bridge")]
@@ -35,7 +46,7 @@ anything = st.one_of(
     st.just(ev.HoldFailed("x")),
     st.just(ev.CallerStranded("x")),
     st.builds(ev.AgentAnswered, st.sampled_from([AGENT, AGAIN])),
-    st.builds(ev.AgentLeft, st.sampled_from([AGENT, AGAIN])),
+    st.builds(ev.AgentLeft, st.sampled_from([AGENT, AGAIN, SUPERVISOR])),
     st.just(ev.AgentFailed("x")),
     st.just(ev.TranscriptAdded(())),
     st.just(ev.TranscriptAdded((Turn("user", "sent"),))),
@@ -43,6 +54,7 @@ anything = st.one_of(
     st.just(requested(route("2001"), route("2002"))),
     st.just(requested(*THREE, strategy="ring_all")),
     st.just(requested(*THREE, mode="blind")),
+    st.builds(referred, st.sampled_from([SUPERVISOR, NEXT])),
     st.just(ev.CancelRequested()),
     st.builds(ev.SupervisorDialed, supervisors),
     st.builds(ev.SupervisorRinging, supervisors),
@@ -103,6 +115,12 @@ starts = st.sampled_from(
         Playbook.introducing,
         lambda: Playbook.connected(coach=True),
         Playbook.recalled,
+        Playbook.referable,
+        lambda: Playbook.referable(recall_within=20.0, coach=True),
+        lambda: Playbook.referable(Playbook.waiting()),
+        Playbook.sent_on,
+        lambda: Playbook.sent_on(Playbook.waiting("bot"), dispositions=VOICEMAIL),
+        lambda: sent_back(),
         Playbook.returning,
         Playbook.leaving,
     ]
@@ -117,11 +135,16 @@ def two_are_briefed(**changes):
     )
 
 
+def sent_back():
+    """The next one was busy, and who asked has the caller again."""
+    return Playbook.sent_on().been_through(ev.SupervisorLeft(NEXT, sip_code=486), ev.Seated(ROOMS[0], CALLER))
+
+
 def walk(start, events):
     """Every step of the walk, with the call before it."""
     book = start()
     call, now = book.call, book.now
-    asked = 0
+    asked = 0 if call.transfer is None or call.transfer.transfer_id == "tr_1" else 1
     for event in events:
         now += 0.25
         if isinstance(event, ev.TransferRequested):
@@ -141,6 +164,7 @@ def walk(start, events):
 @given(starts, st.lists(anything, max_size=40))
 def test_the_guarantees(start, events):
     commands, terminal = [], {}
+    asked_by_refer = sum(isinstance(event, ev.TransferRequested) and bool(event.request.referrer) for event in events)
     for before, event, step in walk(start, events):
         commands += step.commands
         _no_state_without_a_deadline(step.call)
@@ -155,6 +179,7 @@ def test_the_guarantees(start, events):
         _music_stops_only_for_words(before, event, step)
         _a_caller_is_hung_up_only_after_a_last_line(before, event, step)
         _other_legs_never_end_the_caller(before, event, step)
+        _nobody_is_left_in_an_empty_bridge(before, step)
         for told in step.phases:
             if told.phase.is_terminal:
                 terminal[told.transfer_id] = terminal.get(told.transfer_id, 0) + 1
@@ -168,7 +193,7 @@ def test_the_guarantees(start, events):
     introduced = [c.media_id for c in commands if isinstance(c, cmd.Introduce)]
     assert len(introduced) <= 1, "they were introduced twice"
     ends = [c.state for c in commands if isinstance(c, cmd.TellReferrer) and c.state != "channel_progress"]
-    assert len(ends) <= 1, "one REFER was given two ends"
+    assert len(ends) <= 1 + asked_by_refer, "one REFER was given two ends"
 
 
 WAITS_FOR_SOMEBODY = {State.CONNECTING, State.DIALING, State.BRIEFING, State.JOINING, State.RETURNING, State.LEAVING}
@@ -275,11 +300,21 @@ def _other_legs_never_end_the_caller(before, event, step):
     """The supervisor's end closes the call only after the join; the agent's only while the two talk."""
     if before.state in (State.CLOSING, State.CLOSED) or step.call.state not in (State.CLOSING, State.CLOSED):
         return
+    if before.has_supervisor_back:
+        return
     if isinstance(event, ev.SupervisorLeft):
         assert before.state is State.CONNECTED
         assert before.transfer.attempt.route.recall_within == 0.0
     if isinstance(event, ev.AgentLeft):
         assert before.state is State.TALKING
+
+
+def _nobody_is_left_in_an_empty_bridge(before, step):
+    """A caller is given back to somebody who is there."""
+    if any(isinstance(command, cmd.ReturnCaller) for command in step.commands):
+        assert step.call.agent_is_up or before.state is State.RETURNING
+    if step.call.has_supervisor_back:
+        assert step.call.agent_is_up and step.call.agent.is_supervisor
 
 
 @settings(max_examples=500, deadline=None)
