@@ -9,7 +9,7 @@ from __future__ import annotations
 import ipaddress
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -235,6 +235,8 @@ class GroupSettings(Section):
     "Of the hours, as in `Europe/Berlin`."
     closed: Name = REFUSE
     "When it is not open: `refuse`, or the group that takes its place."
+    dispositions: Actions = {}
+    "Outcome = what becomes of a caller whom nobody of these took, before what their rules say."
 
     @field_validator("hours", mode="before")
     @classmethod
@@ -260,7 +262,9 @@ class GroupSettings(Section):
 
 class Dispositions(Section):
     """What becomes of the caller when no supervisor takes the call: `return` (to the agent, else the fallback),
-    `dialplan:CONTEXT[,EXTENSION]`, or `hangup[:WORDS]`, which says the words, or the text of that name, before."""
+    `dialplan:CONTEXT[,EXTENSION]`, or `hangup[:WORDS]`, which says the words, or the text of that name, before. With
+    `next_group:NAME` the transfer goes on with the destinations of `[groups.NAME]`
+    (docs/how-to/when-nobody-takes-the-call.md)."""
 
     default: Annotated[str, AfterValidator(_is_action)] = "return"
     "For every outcome that is not named, but `cancelled`."
@@ -270,8 +274,9 @@ class Dispositions(Section):
     "Contexts of the dialplan to which a request may send the caller; the settings' own need not be here."
 
     def by_outcome(self) -> dict[str, str]:
-        general = {outcome.value: self.default for outcome in sorted(dispositions.OUTCOMES - dispositions.BY_NAME_ONLY)}
-        return general | self.outcomes
+        goes_on = dispositions.read(self.default).kind is dispositions.Kind.NEXT_GROUP
+        every = dispositions.GOES_ON if goes_on else dispositions.OUTCOMES - dispositions.BY_NAME_ONLY
+        return {outcome.value: self.default for outcome in sorted(every)} | self.outcomes
 
 
 class Hold(Section):
@@ -525,6 +530,23 @@ class Settings(BaseSettings):
                 seen.append(group.closed)
                 group = self.groups[group.closed]
         return self
+
+    @model_validator(mode="after")
+    def _next_groups_are_known(self) -> Settings:
+        for key, action in self._actions():
+            group = dispositions.read(action).group
+            if group and group not in self.groups:
+                raise ValueError(f"{key}: no [groups.{group}] in the settings; add it")
+        return self
+
+    def _actions(self) -> Iterator[tuple[str, str]]:
+        yield "dispositions.default", self.dispositions.default
+        places = {"dispositions.outcomes": self.dispositions.outcomes}
+        places |= {f"routing_rules.{name}.dispositions": rule.dispositions for name, rule in self.routing_rules.items()}
+        places |= {f"groups.{name}.dispositions": group.dispositions for name, group in self.groups.items()}
+        for place, actions in places.items():
+            for outcome, action in actions.items():
+                yield f"{place}.{outcome}", action
 
     @model_validator(mode="after")
     def _has_a_default_briefing(self) -> Settings:

@@ -108,7 +108,8 @@ def known_dispositions(value: dict[str, str]) -> dict[str, str]:
     for outcome, action in value.items():
         if outcome not in dispositions.OUTCOMES:
             raise ValueError(f"{outcome!r} leaves no caller to be taken care of, or is no outcome")
-        dispositions.read(action)
+        if dispositions.read(action).group and outcome not in dispositions.GOES_ON:
+            raise ValueError(f"{outcome}: no other group is rung then; name another action")
     return value
 
 

@@ -56,6 +56,7 @@ class Effects:
         app: str,
         lease: float,
         talk_lease: float,
+        find_group: Callable[[cmd.FindGroup], ev.GroupFound | ev.GroupNotFound],
     ) -> None:
         """`beside` runs something beside the commands, for as long as the call lives."""
         self._ari = ari
@@ -65,6 +66,7 @@ class Effects:
         self._tell = tell
         self._app = app
         self._lease, self._talk_lease = lease, talk_lease
+        self._find_group = find_group
         self._asides = Asides(ari, tell, app)
         self._briefing: Briefing | None = None
         self._briefing_of = ""
@@ -290,6 +292,13 @@ class Effects:
             return {}
 
     @_do.register
+    async def _(self, do: cmd.FindGroup) -> None:
+        found = self._find_group(do)
+        if isinstance(found, ev.GroupNotFound):
+            log.info("the next group is not rung", group=do.group, why=found.reason)
+        self._tell(found)
+
+    @_do.register
     async def _(self, do: cmd.SeatSupervisor) -> None:
         reply = await self._repeatable("bridges.addChannel", bridgeId=do.room_id, channel=do.channel_id)
         if not reply.ok and reply.status not in LEAVING:
@@ -435,9 +444,9 @@ class Effects:
 
 SIDE_BY_SIDE = (
     *(cmd.PrepareBriefing, cmd.WarmBriefing, cmd.StartBriefing, cmd.Dismiss, cmd.Introduce),
-    *(cmd.ShowCaller, cmd.Aside),
+    *(cmd.ShowCaller, cmd.Aside, cmd.FindGroup),
 )
-"Commands that take as long as people talk: they run beside the others, not in their order."
+"Commands that take as long as people talk, or do not need Asterisk: they run beside the others, not in their order."
 
 
 def _caller_id(route: Route) -> str:
@@ -470,6 +479,8 @@ def _failure(command: cmd.Command, reason: str) -> tuple[ev.Event, ...]:
             return (ev.AgentFailed(reason),)
         case cmd.RingSupervisor(attempt=attempt):
             return (ev.SupervisorFailed(attempt.channel_id, reason),)
+        case cmd.FindGroup(group=group):
+            return (ev.GroupNotFound(group, reason),)
         case cmd.SeatSupervisor(channel_id=channel_id):
             return (ev.SupervisorFailed(channel_id, reason),)
         case cmd.StartBriefing(media_id=media_id):

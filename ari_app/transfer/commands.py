@@ -85,6 +85,15 @@ class RingSupervisor(Command):
 
 
 @dataclass(frozen=True)
+class FindGroup(Command):
+    """Whom the group would ring now. → GroupFound, GroupNotFound"""
+
+    group: str
+    tried: tuple[str, ...]
+    "Groups that were rung or asked for before."
+
+
+@dataclass(frozen=True)
 class SeatSupervisor(Command):
     """→ Seated, SupervisorFailed"""
 

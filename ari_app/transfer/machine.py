@@ -22,6 +22,8 @@ from ari_app.transfer.events import (
     BriefingStarted,
     DeadlinePassed,
     Event,
+    GroupFound,
+    GroupNotFound,
     ReassuranceDue,
     RoomFailed,
     RoomOpened,
@@ -114,6 +116,8 @@ def is_stale(call: Call, event: Event) -> bool:
             return call.whispering is None or event.media_id != call.whispering.media_id
         case WordsReady() | WordsOver():
             return spoken is None or event.media_id != spoken.media_id
+        case GroupFound() | GroupNotFound():
+            return call.transfer is None or event.asked not in call.transfer.groups[-1:]
         case TransferRequested():
             return event.request.request_id in dict(call.requests)
         case AgentAnswered() | AgentLeft():

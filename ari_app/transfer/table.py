@@ -34,6 +34,7 @@ from ari_app.transfer.actions import (
     requesting,
     resuming,
     ringing,
+    seeking,
     words,
 )
 from ari_app.transfer.model import State as S
@@ -48,7 +49,7 @@ class Row:
 
 
 GIVEN_BACK = TAKEN_BACK = (S.RETURNING, S.LEAVING, S.WAITING)
-OTHERS_OR_BACK = (S.DIALING, S.BRIEFING, *GIVEN_BACK)
+OTHERS_OR_BACK = (S.DIALING, S.SEEKING, S.BRIEFING, *GIVEN_BACK)
 
 ANYWHERE: dict[type[ev.Event], Row] = {
     ev.CallerLeft: Row(closing.caller_left, (S.CLOSING,)),
@@ -109,6 +110,18 @@ TABLE: dict[S, dict[type[ev.Event], Row]] = {
         ev.SupervisorFailed: Row(ringing.not_dialed, OTHERS_OR_BACK),
         ev.SupervisorLeft: Row(ringing.not_answered, OTHERS_OR_BACK),
         ev.DeadlinePassed: Row(ringing.rang_out, OTHERS_OR_BACK),
+        ev.TransferOverdue: Row(holding.took_too_long, GIVEN_BACK),
+        ev.CancelRequested: Row(failing.cancel, GIVEN_BACK),
+    },
+    S.SEEKING: ANYWHERE
+    | ON_HOLD
+    | {
+        ev.CallerHeld: Row(requesting.caller_held),
+        ev.HoldFailed: Row(requesting.no_place_to_hold, GIVEN_BACK),
+        ev.SummaryReady: Row(requesting.summary_ready),
+        ev.GroupFound: Row(seeking.found, (S.DIALING,)),
+        ev.GroupNotFound: Row(seeking.not_found, (S.SEEKING, *GIVEN_BACK)),
+        ev.DeadlinePassed: Row(seeking.not_found, (S.SEEKING, *GIVEN_BACK)),
         ev.TransferOverdue: Row(holding.took_too_long, GIVEN_BACK),
         ev.CancelRequested: Row(failing.cancel, GIVEN_BACK),
     },

@@ -31,6 +31,7 @@ FULL = {
     "agent": Agent("front", "PJSIP/front", "ch-1", 12.5, False, LegState.UP),
     "request": Request((ROUTE, ROUTE), "ring_all", reason="r", metadata='{"a": [1]}'),
     "turns": TURNS,
+    "routes": (ROUTE, ROUTE),
     "form": (("who", "Ana"), ("language", "es")),
 }
 

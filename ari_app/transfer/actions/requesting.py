@@ -28,6 +28,7 @@ def begin(turn: Turn, event: ev.TransferRequested) -> None:
         request=request,
         started_at=turn.now,
         join_deadline=turn.now + request.supervisor_join_timeout,
+        groups=(request.group,) if request.group else (),
     )
     turn.set(transfer=transfer, **conversation.sent(call, event.turns))
     if request.request_id:

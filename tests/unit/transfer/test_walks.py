@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 
 from ari_app.testing.playbook import AGENT, CALLER, SUPERVISOR, TALK, Playbook, requested, route
 from ari_app.transfer import commands as cmd
+from ari_app.transfer import dispositions, ids, machine
 from ari_app.transfer import events as ev
-from ari_app.transfer import ids, machine
 from ari_app.transfer.actions.words import HELD
-from ari_app.transfer.dispositions import OUTCOMES
+from ari_app.transfer.dispositions import GOES_ON, OUTCOMES
 from ari_app.transfer.model import Outcome, Phase, State, Turn
 from ari_app.transfer.table import TABLE
 
@@ -22,8 +22,12 @@ WHISPERS = [ids.whisper("tr_1", n, part) for n in (1, 2) for part in ("media", "
 WORDS, LINES = ids.words_bridge("tr_1"), [ids.words_media("tr_1", n) for n in (1, 2, 3)]
 THINGS = [AGENT, CALLER, TALK, *ROOMS, *SUPERVISORS, *MEDIAS, WORDS, *LINES, AGAIN, TALK_AGAIN, *WHISPERS]
 THREE = (route("2001"), route("2002", ring_timeout=5.0), route("2003"))
+BUSY = ev.SupervisorLeft(SUPERVISORS[0], sip_code=486)
 GOODBYES = tuple((outcome.value, "hangup") for outcome in OUTCOMES)
 VOICEMAIL = tuple((outcome.value, "dialplan:voicemail") for outcome in OUTCOMES)
+NEXT = tuple(
+    (outcome.value, action) for outcome in GOES_ON for action in ("next_group:two", "next_group:one", "hangup")
+)
 WAIT = {"reassure_every": 3.0, "return_key": "9", "max_seconds": 20.0}
 
 supervisors, rooms, medias = st.sampled_from(SUPERVISORS), st.sampled_from(ROOMS), st.sampled_from(MEDIAS)
@@ -72,6 +76,12 @@ anything = st.one_of(
     st.builds(ev.WordsOver, st.sampled_from(LINES), st.booleans()),
     st.just(ev.WhisperRequested("x")),
     st.builds(ev.WhisperOver, st.sampled_from(WHISPERS[::3])),
+    st.just(ev.GroupFound("two", "two", (route("2003", dispositions=NEXT),), "sequential")),
+    st.just(ev.GroupFound("one", "two", (route("2003", dispositions=NEXT), route("2004")), "ring_all")),
+    st.just(
+        ev.GroupFound("two", "three", (route("2003", dispositions=NEXT), route("2004", dispositions=NEXT)), "ring_all")
+    ),
+    st.builds(ev.GroupNotFound, st.sampled_from(["one", "two"]), st.just("x")),
     st.just("deadline"),
 )
 starts = st.sampled_from(
@@ -96,6 +106,10 @@ starts = st.sampled_from(
         lambda: Playbook.briefing(
             route("2001", dispositions=GOODBYES), route("2002", dispositions=VOICEMAIL), strategy="ring_all", **WAIT
         ),
+        lambda: Playbook.dialing(route("2001", dispositions=NEXT), group="one"),
+        lambda: Playbook.dialing(route("2001", dispositions=NEXT), **WAIT).been_through(BUSY),
+        lambda: Playbook.talking().been_through(requested(route("2001", dispositions=NEXT), mode="blind"), BUSY),
+        lambda: Playbook.dialing(*(route(f"200{n}", dispositions=NEXT) for n in "123"), strategy="ring_all", **WAIT),
         Playbook.joining,
         lambda: Playbook.joining(referrer=AGENT),
         lambda: Playbook.joining(introduces=True),
@@ -152,6 +166,7 @@ def test_the_guarantees(start, events):
         _nobody_talks_in_a_blind_transfer(step)
         _only_two_who_talk_are_introduced(before, step)
         _the_conversation_is_from_one_side_and_bounded(step.call)
+        _each_group_is_tried_once(before, event, step)
         _music_stops_only_for_words(before, event, step)
         _a_caller_is_hung_up_only_after_a_last_line(before, event, step)
         _other_legs_never_end_the_caller(before, event, step)
@@ -171,7 +186,18 @@ def test_the_guarantees(start, events):
     assert len(ends) <= 1, "one REFER was given two ends"
 
 
-WAITS_FOR_SOMEBODY = {State.CONNECTING, State.DIALING, State.BRIEFING, State.JOINING, State.RETURNING, State.LEAVING}
+WAITS_FOR_SOMEBODY = {
+    *(State.CONNECTING, State.DIALING, State.SEEKING, State.BRIEFING),
+    *(State.JOINING, State.RETURNING, State.LEAVING),
+}
+
+
+def _each_group_is_tried_once(before, event, step):
+    sought = [command.group for command in step.commands if isinstance(command, cmd.FindGroup)]
+    assert bool(sought) == (step.call.state is State.SEEKING and not step.noted and step.call.since != before.since)
+    if sought and not isinstance(event, ev.Resumed):
+        assert set(sought).isdisjoint(before.transfer.groups) and step.call.transfer.outcome is None
+        assert before.transfer.join_deadline > step.call.since, "no time is left for others"
 
 
 def _no_state_without_a_deadline(call):
@@ -268,7 +294,7 @@ def _a_caller_is_hung_up_only_after_a_last_line(before, event, step):
     hung_up = any(told.phase is Phase.CALLER_RETURNED and told.data["to"] == "hangup" for told in step.phases)
     if hung_up and not isinstance(event, ev.CallerLeft):
         assert isinstance(event, ev.WordsOver) and event.heard
-        assert dict(before.transfer.attempt.route.dispositions)[before.transfer.outcome.value] == "hangup"
+        assert dispositions.of(before.transfer).kind is dispositions.Kind.HANGUP
 
 
 def _other_legs_never_end_the_caller(before, event, step):
