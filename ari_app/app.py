@@ -307,6 +307,7 @@ def rules_of(settings: Settings) -> Rules:
                 moh_class=rule.moh_class,
                 dispositions=tuple(rule.dispositions.items()),
                 recall_within=rule.recall_within,
+                digits_after_answer=rule.digits_after_answer,
             )
             for name, rule in settings.routing_rules.items()
         },

@@ -32,7 +32,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from ari_app.briefing.prompts import LANGUAGES, Texts
 from ari_app.errors import SettingsError
 from ari_app.runtime.groups import REFUSE, hours_of
-from ari_app.transfer import dispositions
+from ari_app.transfer import digits, dispositions
 from ari_app.transfer.model import Phase
 from ari_app.transfer.routing import matches
 from ari_app.wire import Destination, known_dispositions
@@ -185,6 +185,9 @@ class RoutingRule(Section):
 
     endpoint: str = Field(pattern=r"^[A-Za-z]+/[^&,|\s]+$")
     "Dial string; `{to}` is sip_call_to, e.g. PJSIP/{to}@trunk-a or PJSIP/trunk-a/sip:{to}@host:port."
+    digits_after_answer: Annotated[str, Field(pattern=digits.TEMPLATE)] = ""
+    """Keys sent when the line has answered, for an auto attendant (docs/how-to/reach-an-extension.md): `0-9 * # A-D`,
+    `w` waits half a second, `{ext}` is the extension of `sip_call_to` (`+14155550100;ext=1234`)."""
     callers: tuple[str, ...] = ()
     "Numbers this trunk may present; the first one is used when a request names none."
     present: Literal["fixed", "caller"] = "fixed"
@@ -192,7 +195,7 @@ class RoutingRule(Section):
     destinations: tuple[str, ...] = ()
     "Patterns that may be dialed: `*` is any rest, `?` one character."
     ring_timeout: Seconds = 25.0
-    "Seconds one destination is rung."
+    "Seconds one destination is rung; after `digits_after_answer` also those a person gets to say hello."
     max_concurrent: Annotated[int, Field(ge=1)] = 10
     "Supervisors rung or talked to over this rule at once; one more is refused."
     skip_offline: bool = False
@@ -511,9 +514,12 @@ class Settings(BaseSettings):
         for name, group in self.groups.items():
             for number, wanted in enumerate(group.destinations):
                 rule = self.routing_rules.get(wanted.routing_rule_id)
-                if rule is None or not any(matches(pattern, wanted.sip_call_to) for pattern in rule.destinations):
-                    key = f"groups.{name}.destinations.{number}"
+                key, (to, extension) = f"groups.{name}.destinations.{number}", digits.split(wanted.sip_call_to)
+                if rule is None or not any(matches(pattern, to) for pattern in rule.destinations):
                     raise ValueError(f"{key}: no [routing_rules.{wanted.routing_rule_id}] that allows it")
+                if extension and digits.EXT not in rule.digits_after_answer:
+                    where = f"[routing_rules.{wanted.routing_rule_id}] digits_after_answer"
+                    raise ValueError(f"{key}: its rule takes no extension; put {digits.EXT} into {where}")
         return self
 
     @model_validator(mode="after")

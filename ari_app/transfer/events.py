@@ -157,8 +157,15 @@ class SupervisorAnswered(Event):
 
 
 @dataclass(frozen=True)
+class DigitsSent(Event):
+    """The line has got all digits: from now on a supervisor may be there."""
+
+    channel_id: str
+
+
+@dataclass(frozen=True)
 class SupervisorFailed(Event):
-    """The originate was refused, or its fate is unknown: it is never repeated."""
+    """The originate or a digit was refused, or its fate is unknown: it is never repeated."""
 
     channel_id: str
     reason: str

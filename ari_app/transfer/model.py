@@ -193,6 +193,7 @@ class Route:
     endpoint: str
     "Dial string, e.g. PJSIP/+14155550123@trunk-a."
     sip_call_to: str
+    "As the request names it, with an extension if there is one."
     sip_call_from: str
     display_name: str | None = None
     headers: tuple[tuple[str, str], ...] = ()
@@ -207,6 +208,13 @@ class Route:
     their order: next groups, and then an end."""
     recall_within: float = 0.0
     "Seconds after the join in which the supervisor's hang-up sends the caller back; 0: never."
+    digits: str = ""
+    "Sent when the line has answered, before anybody is there who could be briefed; `w` is half a second of waiting."
+
+    @property
+    def picks_up_within(self) -> float:
+        """Seconds a person behind an attendant gets to answer: as long as their phone would be rung directly."""
+        return self.ring_timeout if self.digits else 0.0
 
 
 @dataclass(frozen=True)
@@ -284,6 +292,8 @@ class Attempt:
     room_open: bool = False
     dialed: bool = False
     ringing: bool = False
+    dials_on: bool = False
+    "The line has answered, and gets the digits that lead on to the supervisor. Nobody can be briefed meanwhile."
     answered_at: float | None = None
     seated: bool = False
     "In the room, confirmed by Asterisk."

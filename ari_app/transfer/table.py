@@ -10,7 +10,8 @@ BRIEFING from then on, and what they do is looked up there; the call is where th
 
 Ties break by order of arrival in the call's mailbox, with one rule: from JOINING on, the join is committed; a cancel
 comes too late, and so does another supervisor's yes; a hang-up does not. No row moves the caller to a supervisor but
-`SupervisorPressed` and `BriefingAccepted` in BRIEFING; and `SupervisorAnswered` in DIALING, where the request is blind.
+`SupervisorPressed` and `BriefingAccepted` in BRIEFING; and `SupervisorAnswered` in DIALING, where the request is blind,
+or `DigitsSent`, where an attendant has answered: until the digits are out, nobody has.
 """
 
 from __future__ import annotations
@@ -107,6 +108,7 @@ TABLE: dict[S, dict[type[ev.Event], Row]] = {
         ev.SupervisorDialed: Row(moves.dialed),
         ev.SupervisorRinging: Row(ringing.ringing),
         ev.SupervisorAnswered: Row(ringing.answered, (S.BRIEFING, S.JOINING)),
+        ev.DigitsSent: Row(ringing.supervisor_there, (S.BRIEFING, S.JOINING)),
         ev.SupervisorFailed: Row(ringing.not_dialed, OTHERS_OR_BACK),
         ev.SupervisorLeft: Row(ringing.not_answered, OTHERS_OR_BACK),
         ev.DeadlinePassed: Row(ringing.rang_out, OTHERS_OR_BACK),

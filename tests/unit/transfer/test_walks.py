@@ -22,6 +22,7 @@ WHISPERS = [ids.whisper("tr_1", n, part) for n in (1, 2) for part in ("media", "
 WORDS, LINES = ids.words_bridge("tr_1"), [ids.words_media("tr_1", n) for n in (1, 2, 3)]
 THINGS = [AGENT, CALLER, TALK, *ROOMS, *SUPERVISORS, *MEDIAS, WORDS, *LINES, AGAIN, TALK_AGAIN, *WHISPERS]
 THREE = (route("2001"), route("2002", ring_timeout=5.0), route("2003"))
+EXTENSION = route("2001;ext=12", digits="w12#")
 BUSY = ev.SupervisorLeft(SUPERVISORS[0], sip_code=486)
 GOODBYES = tuple((outcome.value, "hangup") for outcome in OUTCOMES)
 VOICEMAIL = tuple((outcome.value, "dialplan:voicemail") for outcome in OUTCOMES)
@@ -51,6 +52,7 @@ anything = st.one_of(
     st.builds(ev.SupervisorDialed, supervisors),
     st.builds(ev.SupervisorRinging, supervisors),
     st.builds(ev.SupervisorAnswered, supervisors),
+    st.builds(ev.DigitsSent, supervisors),
     st.builds(ev.SupervisorFailed, supervisors, st.just("x")),
     st.builds(ev.SupervisorLeft, supervisors, st.sampled_from([None, 486, 480, 603]), st.just(17)),
     st.builds(ev.SupervisorPressed, supervisors, st.sampled_from("12359#")),
@@ -110,6 +112,9 @@ starts = st.sampled_from(
         lambda: Playbook.dialing(route("2001", dispositions=NEXT), **WAIT).been_through(BUSY),
         lambda: Playbook.talking().been_through(requested(route("2001", dispositions=NEXT), mode="blind"), BUSY),
         lambda: Playbook.dialing(*(route(f"200{n}", dispositions=NEXT) for n in "123"), strategy="ring_all", **WAIT),
+        lambda: Playbook.dialing(EXTENSION, route("2002"), **WAIT),
+        lambda: Playbook.dialing(EXTENSION, replace(EXTENSION, sip_call_to="2002"), route("2003"), strategy="ring_all"),
+        lambda: Playbook.talking().been_through(requested(EXTENSION, route("2002"), mode="blind")),
         Playbook.joining,
         lambda: Playbook.joining(referrer=AGENT),
         lambda: Playbook.joining(introduces=True),
@@ -164,6 +169,7 @@ def test_the_guarantees(start, events):
         _consent_is_explicit(before, event, step)
         _a_machine_is_never_joined(before, event, step)
         _nobody_talks_in_a_blind_transfer(step)
+        _digits_go_out_before_anybody_is_there(before, event, step)
         _only_two_who_talk_are_introduced(before, step)
         _the_conversation_is_from_one_side_and_bounded(step.call)
         _each_group_is_tried_once(before, event, step)
@@ -192,6 +198,16 @@ WAITS_FOR_SOMEBODY = {
 }
 
 
+def _digits_go_out_before_anybody_is_there(before, event, step):
+    for command in step.commands:
+        if isinstance(command, cmd.SendDigits):
+            who = machine.attempt_of(before, event)
+            assert isinstance(event, ev.SupervisorAnswered) and not who.dials_on and who.answered_at is None
+    for attempt in step.call.transfer.attempts if step.call.transfer else ():
+        if attempt.route.digits and attempt.answered_at is None:
+            assert not (attempt.seated or attempt.briefing_started)
+
+
 def _each_group_is_tried_once(before, event, step):
     sought = [command.group for command in step.commands if isinstance(command, cmd.FindGroup)]
     assert bool(sought) == (step.call.state is State.SEEKING and not step.noted and step.call.since != before.since)
@@ -210,7 +226,8 @@ def _consent_is_explicit(before, event, step):
         said_yes = isinstance(event, ev.BriefingAccepted) or getattr(event, "digit", "") == "1"
         who = machine.attempt_of(before, event)
         if step.call.transfer.request.is_blind:
-            assert resumed or (isinstance(event, ev.SupervisorAnswered) and before.state is State.DIALING)
+            reached = ev.DigitsSent if who and who.route.digits else ev.SupervisorAnswered
+            assert resumed or (isinstance(event, reached) and before.state is State.DIALING)
             return
         assert resumed or (said_yes and before.state is State.BRIEFING and who.briefing_started)
 
