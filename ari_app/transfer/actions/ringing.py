@@ -10,6 +10,9 @@ from ari_app.transfer.commands import SeatSupervisor, SendDigits
 from ari_app.transfer.model import Outcome, Phase
 from ari_app.transfer.turn import Turn
 
+DIALS_ON_SLACK = 2
+"Times as long as the digits take: each of them is a request to Asterisk, which may be slow."
+
 
 def ringing(turn: Turn, event: ev.SupervisorRinging) -> None:
     moves.dialed(turn, event)
@@ -31,7 +34,7 @@ def answered(turn: Turn, event: ev.SupervisorAnswered) -> None:
 
 def dial_on(turn: Turn, wanted: str) -> None:
     """Outside every bridge: neither the caller nor the assistant is heard there, nor does anybody hear a key (G4)."""
-    turn.set_attempt(dials_on=True, deadline=turn.now + digits.seconds(wanted) + moves.CONFIRM)
+    turn.set_attempt(dials_on=True, deadline=turn.now + DIALS_ON_SLACK * digits.seconds(wanted) + moves.CONFIRM)
     turn.do(SendDigits(turn.attempt.channel_id, wanted))
     moves.follow_supervisors(turn)
 

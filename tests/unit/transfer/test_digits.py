@@ -8,6 +8,7 @@ from ari_app.testing.playbook import AGENT, CALLER, ROOM, SUPERVISOR, TALK, Play
 from ari_app.transfer import digits
 from ari_app.transfer import events as ev
 from ari_app.transfer.actions.moves import CONFIRM
+from ari_app.transfer.actions.ringing import DIALS_ON_SLACK
 from ari_app.transfer.commands import JoinCaller, Release, ReturnCaller, RingSupervisor, SeatSupervisor, SendDigits
 from ari_app.transfer.commands import StartBriefing as Start
 from ari_app.transfer.model import Outcome, Phase, State
@@ -87,7 +88,7 @@ def picked_up(*routes, **changes):
 def test_nobody_is_briefed_before_the_digits_are_out():
     book = picked_up()
     assert book.taken() == [SendDigits(SUPERVISOR, "ww1234#")]
-    assert book.is_in(State.DIALING).call.deadline == book.now + SENT + CONFIRM
+    assert book.is_in(State.DIALING).call.deadline == book.now + DIALS_ON_SLACK * SENT + CONFIRM
     (book.after(SENT) >> ev.SupervisorAnswered(SUPERVISOR) >> ev.SupervisorPressed(SUPERVISOR, "1")).is_in(
         State.DIALING
     )
