@@ -148,6 +148,7 @@ async def _connected(
     offline = frozenset(name for name, rule in settings.routing_rules.items() if rule.skip_offline)
     intake.reachability = reachability = Reachability(ari, offline)
     desk.on_user_event = intake.on_user_event
+    desk.on_seek = intake.next_group
     desk.on_referred = Referring(rules.routing, desk, intake).on_referred
     link = AriLink(
         client,
@@ -287,6 +288,7 @@ def rules_of(settings: Settings) -> Rules:
                 hours=tuple(map(hours_of, group.hours)),
                 zone=ZoneInfo(group.time_zone),
                 closed=group.closed,
+                dispositions=group.dispositions,
             )
             for name, group in settings.groups.items()
         },
@@ -305,6 +307,7 @@ def rules_of(settings: Settings) -> Rules:
                 moh_class=rule.moh_class,
                 dispositions=tuple(rule.dispositions.items()),
                 recall_within=rule.recall_within,
+                digits_after_answer=rule.digits_after_answer,
             )
             for name, rule in settings.routing_rules.items()
         },

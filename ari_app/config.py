@@ -9,7 +9,7 @@ from __future__ import annotations
 import ipaddress
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -32,7 +32,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from ari_app.briefing.prompts import LANGUAGES, Texts
 from ari_app.errors import SettingsError
 from ari_app.runtime.groups import REFUSE, hours_of
-from ari_app.transfer import dispositions
+from ari_app.transfer import digits, dispositions
 from ari_app.transfer.model import Phase
 from ari_app.transfer.routing import matches
 from ari_app.wire import Destination, known_dispositions
@@ -185,6 +185,9 @@ class RoutingRule(Section):
 
     endpoint: str = Field(pattern=r"^[A-Za-z]+/[^&,|\s]+$")
     "Dial string; `{to}` is sip_call_to, e.g. PJSIP/{to}@trunk-a or PJSIP/trunk-a/sip:{to}@host:port."
+    digits_after_answer: Annotated[str, Field(pattern=digits.TEMPLATE)] = ""
+    """Keys sent when the line has answered, for an auto attendant (docs/how-to/reach-an-extension.md): `0-9 * # A-D`,
+    `w` waits half a second, `{ext}` is the extension of `sip_call_to` (`+14155550100;ext=1234`)."""
     callers: tuple[str, ...] = ()
     "Numbers this trunk may present; the first one is used when a request names none."
     present: Literal["fixed", "caller"] = "fixed"
@@ -192,7 +195,7 @@ class RoutingRule(Section):
     destinations: tuple[str, ...] = ()
     "Patterns that may be dialed: `*` is any rest, `?` one character."
     ring_timeout: Seconds = 25.0
-    "Seconds one destination is rung."
+    "Seconds one destination is rung; after `digits_after_answer` also those a person gets to say hello."
     max_concurrent: Annotated[int, Field(ge=1)] = 10
     "Supervisors rung or talked to over this rule at once; one more is refused."
     skip_offline: bool = False
@@ -236,6 +239,8 @@ class GroupSettings(Section):
     "Of the hours, as in `Europe/Berlin`."
     closed: Name = REFUSE
     "When it is not open: `refuse`, or the group that takes its place."
+    dispositions: Actions = {}
+    "Outcome = what becomes of a caller whom nobody of these took, before what their rules say."
 
     @field_validator("hours", mode="before")
     @classmethod
@@ -261,7 +266,9 @@ class GroupSettings(Section):
 
 class Dispositions(Section):
     """What becomes of the caller when no supervisor takes the call: `return` (to the agent, else the fallback),
-    `dialplan:CONTEXT[,EXTENSION]`, or `hangup[:WORDS]`, which says the words, or the text of that name, before."""
+    `dialplan:CONTEXT[,EXTENSION]`, or `hangup[:WORDS]`, which says the words, or the text of that name, before. With
+    `next_group:NAME` the transfer goes on with the destinations of `[groups.NAME]`
+    (docs/how-to/when-nobody-takes-the-call.md)."""
 
     default: Annotated[str, AfterValidator(_is_action)] = "return"
     "For every outcome that is not named, but `cancelled`."
@@ -271,8 +278,9 @@ class Dispositions(Section):
     "Contexts of the dialplan to which a request may send the caller; the settings' own need not be here."
 
     def by_outcome(self) -> dict[str, str]:
-        general = {outcome.value: self.default for outcome in sorted(dispositions.OUTCOMES - dispositions.BY_NAME_ONLY)}
-        return general | self.outcomes
+        goes_on = dispositions.read(self.default).kind is dispositions.Kind.NEXT_GROUP
+        every = dispositions.GOES_ON if goes_on else dispositions.OUTCOMES - dispositions.BY_NAME_ONLY
+        return {outcome.value: self.default for outcome in sorted(every)} | self.outcomes
 
 
 class Hold(Section):
@@ -507,9 +515,12 @@ class Settings(BaseSettings):
         for name, group in self.groups.items():
             for number, wanted in enumerate(group.destinations):
                 rule = self.routing_rules.get(wanted.routing_rule_id)
-                if rule is None or not any(matches(pattern, wanted.sip_call_to) for pattern in rule.destinations):
-                    key = f"groups.{name}.destinations.{number}"
+                key, (to, extension) = f"groups.{name}.destinations.{number}", digits.split(wanted.sip_call_to)
+                if rule is None or not any(matches(pattern, to) for pattern in rule.destinations):
                     raise ValueError(f"{key}: no [routing_rules.{wanted.routing_rule_id}] that allows it")
+                if extension and digits.EXT not in rule.digits_after_answer:
+                    where = f"[routing_rules.{wanted.routing_rule_id}] digits_after_answer"
+                    raise ValueError(f"{key}: its rule takes no extension; put {digits.EXT} into {where}")
         return self
 
     @model_validator(mode="after")
@@ -526,6 +537,23 @@ class Settings(BaseSettings):
                 seen.append(group.closed)
                 group = self.groups[group.closed]
         return self
+
+    @model_validator(mode="after")
+    def _next_groups_are_known(self) -> Settings:
+        for key, action in self._actions():
+            group = dispositions.read(action).group
+            if group and group not in self.groups:
+                raise ValueError(f"{key}: no [groups.{group}] in the settings; add it")
+        return self
+
+    def _actions(self) -> Iterator[tuple[str, str]]:
+        yield "dispositions.default", self.dispositions.default
+        places = {"dispositions.outcomes": self.dispositions.outcomes}
+        places |= {f"routing_rules.{name}.dispositions": rule.dispositions for name, rule in self.routing_rules.items()}
+        places |= {f"groups.{name}.dispositions": group.dispositions for name, group in self.groups.items()}
+        for place, actions in places.items():
+            for outcome, action in actions.items():
+                yield f"{place}.{outcome}", action
 
     @model_validator(mode="after")
     def _has_a_default_briefing(self) -> Settings:

@@ -34,6 +34,7 @@ _SECRET_TEXT = re.compile(
     r"""(?ix)
     (\b(?:bearer|basic)\s+ | [?&](?:api_key|key|token|password)=)[^&\s"']+   # headers, queries
     | (://[^/@\s:]*:)[^/@\s]+(?=@)                                          # https://user:password@host
+    | (;ext=)[0-9*\#A-D]+                                                   # the rest of a phone number
     """
 )
 _SECRET_KEY = re.compile(r"(?i)password|passwd|secret|token|authorization|api_?key|credential")
@@ -49,7 +50,7 @@ def mask_number(number: str) -> str:
 
 def redact(text: str) -> str:
     """The text without phone numbers and secrets; channel ids, UUIDs and our own ids stay as they are."""
-    return _PHONE.sub(lambda found: mask_number(found.group()), _SECRET_TEXT.sub(rf"\1\2{HIDDEN}", text))
+    return _PHONE.sub(lambda found: mask_number(found.group()), _SECRET_TEXT.sub(rf"\1\2\3{HIDDEN}", text))
 
 
 @dataclass(frozen=True, repr=False)

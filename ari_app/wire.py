@@ -38,6 +38,8 @@ Text = Annotated[str, Field(max_length=MAX_TEXT), AfterValidator(_without_contro
 Line = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_one_line)]
 Number = Annotated[str, Field(pattern=r"^\+?[A-Za-z0-9*#._-]{1,64}$")]
 "A dialed or presented number: what could smuggle a dial string (`&`, `/`, `,`, `@`, `|`, controls) does not match."
+DialedNumber = Annotated[str, Field(pattern=r"^\+?[A-Za-z0-9*#._-]{1,64}(;ext=[0-9*#A-Da-d]{1,16})?$")]
+"With the extension behind it, as RFC 3966 writes it."
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:-]{1,128}$")]
 Wait = Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)]
 
@@ -74,7 +76,7 @@ class Destination(Message):
     """Whom to ring. Policy (the routing rule) decides whether that is allowed."""
 
     routing_rule_id: Identifier
-    sip_call_to: Number
+    sip_call_to: DialedNumber
     sip_call_from: Number | None = None
     participant_display_name: Annotated[Line, Field(pattern=r'^[^"<>\\`|&]*$')] | None = None
     headers: dict[str, Line] = {}
@@ -108,7 +110,8 @@ def known_dispositions(value: dict[str, str]) -> dict[str, str]:
     for outcome, action in value.items():
         if outcome not in dispositions.OUTCOMES:
             raise ValueError(f"{outcome!r} leaves no caller to be taken care of, or is no outcome")
-        dispositions.read(action)
+        if dispositions.read(action).group and outcome not in dispositions.GOES_ON:
+            raise ValueError(f"{outcome}: no other group is rung then; name another action")
     return value
 
 

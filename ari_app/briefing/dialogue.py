@@ -5,6 +5,7 @@ Facts come in as events, what to do goes out as actions. The manners, in short:
 - **Hello first.** The supervisor answers and says something; the briefing starts when that ends, 0.8 s after the
   answer at the latest. What was begun before the briefing decides nothing, whatever the words. Over a voice that may be
   a machine's only the first line is said, which tells nothing; `humans.py` knows, `machines.py` talks to machines.
+  Behind an auto attendant it rings first: then the hello is waited for as long as a phone is rung.
 - **Speech stops the briefing at once.** If it decides nothing, the briefing goes on at the start of the sentence that
   was cut off, so that nothing is lost and nothing is heard twice: a cough must not cost the summary. Whoever interrupts
   the summary a third time has had enough of it and gets the question.
@@ -82,17 +83,23 @@ class Dialogue:
         answer_within: float = ANSWER_WITHIN,
         wait_within: float = WAIT_WITHIN,
         reprompts: int = REPROMPTS,
+        picks_up_within: float = 0.0,
     ) -> None:
+        """With `picks_up_within` nobody is there yet: the line rings behind an attendant, for so many seconds at the
+        most, and whoever answers says hello."""
         self._script = script
-        self._waits_for_hello = waits_for_hello
-        self._hello_within = hello_within
+        self._waits_for_hello = waits_for_hello or picks_up_within > 0
+        self._hello_within = picks_up_within or hello_within
+        self._is_behind_attendant = picks_up_within > 0
         self._read = read
         self._answer_within = answer_within
         self._floor = Floor()
         self._patience = Patience(reprompts)
         self._answering = Answering(self._floor, script.question, script.not_known)
         self._granting = Granting(self._floor, self._patience, script, wait_within, answer_within)
-        self.humanity = Humanity(sounds_like_machine, lambda text: read(text).intent is not Intent.NONE)
+        self.humanity = Humanity(
+            sounds_like_machine, lambda text: read(text).intent is not Intent.NONE, picks_up_within
+        )
         self._machine = Machine(self._floor, self.humanity, script.voicemail_message)
         self._begun_at = inf
         self._is_brief = False
@@ -246,6 +253,8 @@ class Dialogue:
     # What the words mean
 
     def _said(self, said: Said, now: float) -> list[Action]:
+        if self._is_behind_attendant and self.mood is Mood.WAITING and not self._turns:
+            return self._brief()  # a hello, where nothing tells when it ends
         if self._is_hello(now):
             return [] if self._is_talking else self._floor.disclose()
         reading = self._read(said.text)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import Enum
+from math import inf
 
 from ari_app.briefing.turns import Happening, LineOpened, Pressed, Said, SpeechEnded, SpeechStarted, ToneHeard
 
@@ -35,11 +36,19 @@ class OtherSide(Enum):
 class Humanity:
     """One answered call. After each step the next one is due at `deadline` at the latest."""
 
-    def __init__(self, sounds_like_machine: Callable[[str], bool], decides: Callable[[str], bool]) -> None:
-        """`decides` says whether words mean something to the briefing, as only a supervisor's do."""
+    def __init__(
+        self,
+        sounds_like_machine: Callable[[str], bool],
+        decides: Callable[[str], bool],
+        picks_up_within: float = 0.0,
+    ) -> None:
+        """`decides` says whether words mean something to the briefing, as only a supervisor's do. `picks_up_within` is
+        above 0 when the line was answered before anybody was there: so many seconds may pass until then, and silence
+        says nothing."""
         self.other_side = OtherSide.UNKNOWN
         self._sounds_like_machine = sounds_like_machine
         self._decides = decides
+        self._picks_up_within = picks_up_within
         self._answered_at: float | None = None
         self.is_speaking = False
         self._spoke_at: float | None = None
@@ -95,7 +104,8 @@ class Humanity:
         self._look(now)
 
     def _said(self, text: str, now: float) -> None:
-        is_early = self._answered_at is None or now - self._answered_at <= CONFESSES_WITHIN
+        confesses_within = CONFESSES_WITHIN + self._picks_up_within
+        is_early = self._answered_at is None or now - self._answered_at <= confesses_within
         if is_early and self._sounds_like_machine(text):
             self.other_side = OtherSide.MACHINE
         elif self.other_side is OtherSide.UNKNOWN and self._decides(text):
@@ -110,6 +120,8 @@ class Humanity:
 
     @property
     def _enough_quiet(self) -> float:
+        if self._picks_up_within and self._spoke_at is None:
+            return inf
         return QUIET_AFTER_HELLO if self._spoke_at is not None and self.was_brief else QUIET
 
     def _conclude(self, other_side: OtherSide) -> None:

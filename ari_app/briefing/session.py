@@ -131,7 +131,7 @@ class VoiceBriefing:
     async def brief(self, attempt: Attempt, room_id: str, media_id: str) -> None:
         if media_id in self._stopped:
             return
-        talk = self._talks[media_id] = self._new_talk(media_id)
+        talk = self._talks[media_id] = self._new_talk(media_id, attempt)
         channel = self._channel(media_id)
         try:
             async with asyncio.timeout(OPEN_WITHIN):
@@ -202,16 +202,17 @@ class VoiceBriefing:
 
     # The talk
 
-    def _new_talk(self, media_id: str) -> Talk:
+    def _new_talk(self, media_id: str, attempt: Attempt) -> Talk:
         ears = Ears(self._speech, self._vad)
         self._vad = None
         answer = self._telling.answer if self._speech.llm else None
-        return Talk(media_id, self._dialogue(), self._voice, ears, self._wording.keys_only, self._tell, answer)
+        dialogue = self._dialogue(0.0 if attempt.briefing_started else attempt.route.picks_up_within)
+        return Talk(media_id, dialogue, self._voice, ears, self._wording.keys_only, self._tell, answer)
 
     async def _make_ears(self) -> None:
         self._vad = await new_voice_activity(self._speech)
 
-    def _dialogue(self) -> Dialogue:
+    def _dialogue(self, picks_up_within: float) -> Dialogue:
         wording, told = self._wording, self._ready()
         script = Script(
             greeting=wording.greeting,
@@ -238,6 +239,7 @@ class VoiceBriefing:
             answer_within=manners.answer_within,
             wait_within=manners.wait_within,
             reprompts=manners.reprompts,
+            picks_up_within=picks_up_within,
         )
 
     def _ready(self) -> Told | None:

@@ -20,6 +20,7 @@ from ari_app.runtime import occupancy
 from ari_app.runtime.effects import Effects
 from ari_app.runtime.ports import Ari, Briefer, Clock, Journal, Snapshot
 from ari_app.runtime.runner import Runner
+from ari_app.transfer import commands as cmd
 from ari_app.transfer import events as ev
 from ari_app.transfer import ids, machine
 from ari_app.transfer.model import Agent, Call, Entry, State
@@ -60,6 +61,7 @@ class Role(Enum):
 
 OnStep = Callable[[Call, tuple[Told, ...]], None]
 Listener = Callable[[str, Mapping[str, Any], str | None], None]
+Seeker = Callable[[Runner, cmd.FindGroup], ev.GroupFound | ev.GroupNotFound]
 
 
 class Desk:
@@ -77,6 +79,7 @@ class Desk:
         "Ids of ours that somebody beside the calls sees to: not to be swept."
         self.on_user_event: Listener = lambda name, variables, channel: None
         self.on_referred: Callable[[str, str], None] = lambda channel, target: None
+        self.on_seek: Seeker = lambda runner, wanted: ev.GroupNotFound(wanted.group, "there are no groups here")
         self._ari, self._journal, self._briefer, self._clock = ari, journal, briefer, clock
         self._on_step = on_step
         self._where: dict[str, tuple[Runner, Role]] = {}
@@ -117,6 +120,7 @@ class Desk:
             app=policy.app,
             lease=policy.lease,
             talk_lease=policy.talk_lease,
+            find_group=lambda wanted: self.on_seek(runner, wanted),
         )
         return runner
 

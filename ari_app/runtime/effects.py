@@ -16,7 +16,7 @@ import structlog
 from ari_app.runtime.asides import Asides
 from ari_app.runtime.ports import Ari, Briefer, Briefing, Fate, Reply, Tell
 from ari_app.transfer import commands as cmd
-from ari_app.transfer import context
+from ari_app.transfer import context, digits
 from ari_app.transfer import events as ev
 from ari_app.transfer.model import Call, OwnedKind, Route
 
@@ -38,6 +38,8 @@ FAREWELL = 5.0
 ELSEWHERE = "26"
 """Q.850, "non-selected user clearing": Asterisk 22 gives its CANCEL the header `Reason: SIP;cause=200;text="Call
 completed elsewhere"` (RFC 3326), and phones list no missed call."""
+KEY = {"duration": 100, "between": 50}
+"Milliseconds; Asterisk 22 takes 250 in all for one key."
 INTRODUCTION = 5.0
 "Seconds the line to caller and supervisor may take before the assistant is out anyway."
 
@@ -56,6 +58,7 @@ class Effects:
         app: str,
         lease: float,
         talk_lease: float,
+        find_group: Callable[[cmd.FindGroup], ev.GroupFound | ev.GroupNotFound],
     ) -> None:
         """`beside` runs something beside the commands, for as long as the call lives."""
         self._ari = ari
@@ -65,6 +68,7 @@ class Effects:
         self._tell = tell
         self._app = app
         self._lease, self._talk_lease = lease, talk_lease
+        self._find_group = find_group
         self._asides = Asides(ari, tell, app)
         self._briefing: Briefing | None = None
         self._briefing_of = ""
@@ -296,6 +300,29 @@ class Effects:
             return {}
 
     @_do.register
+    async def _(self, do: cmd.SendDigits) -> None:
+        """One request for each key: a leg that is hung up meanwhile goes at once, and not after the last of them."""
+        for key in do.digits:
+            if key == digits.PAUSE:
+                await asyncio.sleep(digits.PAUSE_SECONDS)
+                continue
+            reply = await self._ari.call("channels.sendDTMF", channelId=do.channel_id, dtmf=key, **KEY)
+            if reply.gone or reply.exists:
+                return  # gone, or no longer ours: its own end is told by an event
+            if not reply.ok:
+                self._tell(ev.SupervisorFailed(do.channel_id, _why("send a digit", reply)))
+                return
+            await asyncio.sleep(digits.KEY_SECONDS)
+        self._tell(ev.DigitsSent(do.channel_id))
+
+    @_do.register
+    async def _(self, do: cmd.FindGroup) -> None:
+        found = self._find_group(do)
+        if isinstance(found, ev.GroupNotFound):
+            log.info("the next group is not rung", group=do.group, why=found.reason)
+        self._tell(found)
+
+    @_do.register
     async def _(self, do: cmd.SeatSupervisor) -> None:
         reply = await self._repeatable(
             "bridges.addChannel", bridgeId=do.room_id, channel=do.channel_id, absorbDTMF=True
@@ -443,9 +470,9 @@ class Effects:
 
 SIDE_BY_SIDE = (
     *(cmd.PrepareBriefing, cmd.WarmBriefing, cmd.StartBriefing, cmd.Dismiss, cmd.Introduce),
-    *(cmd.ShowCaller, cmd.Aside),
+    *(cmd.ShowCaller, cmd.Aside, cmd.FindGroup, cmd.SendDigits),
 )
-"Commands that take as long as people talk: they run beside the others, not in their order."
+"Commands that take as long as people talk, or do not need Asterisk: they run beside the others, not in their order."
 
 
 def _caller_id(route: Route) -> str:
@@ -478,7 +505,9 @@ def _failure(command: cmd.Command, reason: str) -> tuple[ev.Event, ...]:
             return (ev.AgentFailed(reason),)
         case cmd.RingSupervisor(attempt=attempt):
             return (ev.SupervisorFailed(attempt.channel_id, reason),)
-        case cmd.SeatSupervisor(channel_id=channel_id):
+        case cmd.FindGroup(group=group):
+            return (ev.GroupNotFound(group, reason),)
+        case cmd.SeatSupervisor(channel_id=channel_id) | cmd.SendDigits(channel_id=channel_id):
             return (ev.SupervisorFailed(channel_id, reason),)
         case cmd.StartBriefing(media_id=media_id):
             return (ev.BriefingFailed(media_id, reason),)

@@ -70,6 +70,8 @@ class Group:
     zone: tzinfo = field(default=UTC)
     closed: str = REFUSE
     "What takes its place when it is closed: another group, or a refusal."
+    dispositions: Mapping[str, str] = field(default_factory=dict)
+    "Outcome → what becomes of a caller whom nobody of these took."
 
     def is_open(self, now: float) -> bool:
         there = datetime.fromtimestamp(now, self.zone)
@@ -81,19 +83,29 @@ def resolved(asked: WarmTransferRequest, groups: Mapping[str, Group], now: float
     """The request with the group's destinations in place of its name. Raises RequestRefused."""
     if asked.group is None:
         return asked
-    if asked.group not in groups:
-        raise RequestRefused(f"no [groups.{asked.group}] in the settings", key="group", status=403)
-    group, name = groups[asked.group], asked.group
-    while not group.is_open(now):
-        if group.closed == REFUSE:
-            raise RequestRefused(f"{name} is closed now", key="group", status=409)
-        group, name = groups[group.closed], group.closed
+    group = groups[open_one(asked.group, groups, now)]
     return among(asked, group.destinations, group.strategy)
+
+
+def open_one(name: str, groups: Mapping[str, Group], now: float) -> str:
+    """This group, or what takes its place while it is closed. Raises RequestRefused."""
+    if name not in groups:
+        raise RequestRefused(f"no [groups.{name}] in the settings", key="group", status=403)
+    while not groups[name].is_open(now):
+        if groups[name].closed == REFUSE:
+            raise RequestRefused(f"{name} is closed now", key="group", status=409)
+        name = groups[name].closed
+    return name
 
 
 def among(asked: WarmTransferRequest, destinations: Sequence[Destination], strategy: str) -> WarmTransferRequest:
     """The request for these; the strategy is the request's own where it names one. Raises RequestRefused."""
     chosen = asked.strategy if "strategy" in asked.model_fields_set else strategy
-    if chosen == "ring_all" and len(destinations) > MAX_AT_ONCE:
-        raise RequestRefused(f"ring_all rings {MAX_AT_ONCE} at most", key="group")
+    check_crowd(destinations, chosen)
     return asked.model_copy(update={"group": None, "destinations": list(destinations), "strategy": chosen})
+
+
+def check_crowd(destinations: Sequence[Destination], strategy: str) -> None:
+    """Raises RequestRefused."""
+    if strategy == "ring_all" and len(destinations) > MAX_AT_ONCE:
+        raise RequestRefused(f"ring_all rings {MAX_AT_ONCE} at most", key="group")

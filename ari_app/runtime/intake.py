@@ -18,11 +18,12 @@ from ari_app.runtime import occupancy, views
 from ari_app.runtime.cool_downs import CoolDowns
 from ari_app.runtime.desk import Desk
 from ari_app.runtime.dialplan import unfolded
-from ari_app.runtime.groups import Group, resolved
+from ari_app.runtime.groups import Group, check_crowd, open_one, resolved
 from ari_app.runtime.ports import Clock, Publisher
 from ari_app.runtime.reachability import Reachability
 from ari_app.runtime.runner import Runner
 from ari_app.runtime.signatures import Seals, Signer
+from ari_app.transfer import commands as cmd
 from ari_app.transfer import dispositions
 from ari_app.transfer import events as ev
 from ari_app.transfer.conversation import size_of
@@ -231,7 +232,9 @@ class Intake:
         known = dict(runner.call.requests).get(asked.request_id or "")
         if known:
             return None, known
-        request = self._request(resolved(asked, self._rules.groups, self._clock.now()), _own_number(runner))
+        now, groups = self._clock.now(), self._rules.groups
+        group = open_one(asked.group, groups, now) if asked.group else None
+        request = self._request(resolved(asked, groups, now), _own_number(runner), group)
         request = replace(request, referrer=referrer)
         self._check_room(runner, request)
         turns = tuple(message.turn() for message in asked.chat_history)
@@ -245,11 +248,11 @@ class Intake:
         if reply_to and (end := next(ends, None)):
             self._publisher.retell(views.payload_of(end), reply_to=reply_to)
 
-    def _request(self, asked: WarmTransferRequest, own: str) -> Request:
+    def _request(self, asked: WarmTransferRequest, own: str, group: str | None) -> Request:
         if asked.briefing_profile not in self._rules.briefing_profiles:
             raise RequestRefused(f"no [briefing.{asked.briefing_profile}] in the settings", key="briefing_profile")
         self._check_dispositions(asked.dispositions)
-        routes = tuple(self._disposed(route, asked.dispositions) for route in self._routes(asked, own))
+        routes = self._routes(asked.wanted, own, asked.dispositions, group)
         return Request(
             routes=routes,
             strategy=asked.strategy,
@@ -269,11 +272,42 @@ class Intake:
             reassure_every=self._rules.reassure_every,
             return_key=self._rules.return_key,
             max_seconds=self._rules.max_transfer_seconds,
+            group=group,
+            dispositions=tuple(asked.dispositions.items()),
         )
 
-    def _routes(self, asked: WarmTransferRequest, own: str) -> tuple[Route, ...]:
+    def next_group(self, runner: Runner, wanted: cmd.FindGroup) -> ev.GroupFound | ev.GroupNotFound:
+        """Whom to ring now in a transfer whose destinations are exhausted, by the same rules as at the door."""
+        try:
+            return self._find_group(runner, wanted)
+        except RequestRefused as refused:
+            return ev.GroupNotFound(wanted.group, str(refused))
+
+    def _find_group(self, runner: Runner, wanted: cmd.FindGroup) -> ev.GroupFound:
+        """Raises RequestRefused."""
+        transfer = runner.call.transfer_in_flight
+        name = open_one(wanted.group, self._rules.groups, self._clock.now())
+        if transfer is None or name in wanted.tried:
+            raise RequestRefused(f"{name} was rung before", key="group", status=409)
+        group = self._rules.groups[name]
+        said_no = {
+            (attempt.route.rule, attempt.route.sip_call_to)
+            for attempt in transfer.attempts
+            if attempt.outcome is Outcome.DECLINED
+        }
+        others = [each for each in group.destinations if (each.routing_rule_id, each.sip_call_to) not in said_no]
+        if not others:
+            raise RequestRefused(f"everybody of {name} has declined", key="group", status=409)
+        check_crowd(others, group.strategy)
+        routes = self._routes(others, _own_number(runner), dict(transfer.request.dispositions), name)
+        self._check_limits(runner, Request(routes, group.strategy))
+        return ev.GroupFound(wanted.group, name, routes, group.strategy)
+
+    def _routes(
+        self, wanted: Sequence[Destination], own: str, asked: Mapping[str, str], group: str | None
+    ) -> tuple[Route, ...]:
         """Whom the rules allow, less those who can't be reached or have just declined."""
-        allowed = tuple(self._route(wanted, own) for wanted in asked.wanted)
+        allowed = tuple(self._disposed(self._route(each, own), asked, group) for each in wanted)
         reached = self.reachability.reachable(allowed) if self.reachability else allowed
         if not reached:
             raise Unreached("unreachable: Asterisk knows that nobody of these is there", status=503)
@@ -297,15 +331,18 @@ class Intake:
 
     def _check_dispositions(self, wanted: Mapping[str, str]) -> None:
         for outcome, action in wanted.items():
-            context = dispositions.read(action).context
-            if context and context not in self._rules.contexts:
-                reason = f"the settings do not let requests send callers to {context}; see dispositions.contexts"
-                raise RequestRefused(reason, key=f"dispositions.{outcome}", status=403)
+            chosen, key = dispositions.read(action), f"dispositions.{outcome}"
+            if chosen.context and chosen.context not in self._rules.contexts:
+                reason = f"the settings do not let requests send callers to {chosen.context}; see dispositions.contexts"
+                raise RequestRefused(reason, key=key, status=403)
+            if chosen.group and chosen.group not in self._rules.groups:
+                raise RequestRefused(f"no [groups.{chosen.group}] in the settings", key=key, status=403)
 
-    def _disposed(self, route: Route, wanted: Mapping[str, str]) -> Route:
-        """The request's word comes before the rule's, the rule's before the house's."""
-        chosen = {**self._rules.dispositions, **dict(route.dispositions), **wanted}
-        return replace(route, dispositions=tuple(each for each in chosen.items() if each[1] != "return"))
+    def _disposed(self, route: Route, asked: Mapping[str, str], group: str | None) -> Route:
+        """The request's word comes before the group's, the group's before the rule's, the rule's before the house's."""
+        of_group = self._rules.groups[group].dispositions if group else {}
+        layers = (asked, of_group, dict(route.dispositions), self._rules.dispositions)
+        return replace(route, dispositions=dispositions.in_order(layers))
 
     def _check_room(self, runner: Runner, request: Request) -> None:
         call = runner.call
@@ -317,9 +354,12 @@ class Intake:
             raise RequestRefused(f"the call is {call.state.value}; it can't be transferred now", status=409)
         if self._desk.transfers_beside(runner) >= self._rules.max_transfers:
             raise Congested(f"congestion: {self._rules.max_transfers} transfers are in flight", status=503)
+        self._check_limits(runner, request)
+
+    def _check_limits(self, runner: Runner, request: Request) -> None:
         for rule in {each.rule for each in request.routes}:
             limit, wanted = self._rules.routing[rule].max_concurrent, occupancy.wanted(request, rule)
-            carried = self._desk.legs_over(rule, beside=runner) + occupancy.talking(call, rule)
+            carried = self._desk.legs_over(rule, beside=runner) + occupancy.talking(runner.call, rule)
             if carried + wanted > limit:
                 raise Congested(_too_many(rule, carried, limit, wanted), status=503)
 

@@ -18,7 +18,7 @@ from ari_app.runtime.effects import SIDE_BY_SIDE, Effects
 from ari_app.runtime.ports import Clock, Journal, Step
 from ari_app.transfer import machine
 from ari_app.transfer.commands import Command
-from ari_app.transfer.events import Alarm, Event, TransferRequested
+from ari_app.transfer.events import Alarm, Event, GroupFound, TransferRequested
 from ari_app.transfer.model import Call, Request, State, Transfer
 from ari_app.transfer.turn import Told
 
@@ -55,7 +55,7 @@ class Runner:
         self.told: list[Told] = []
         "Every phase so far, oldest first."
         self.admitted: dict[str, Request] = {}
-        "Transfer id → a request that is still in the mailbox: it has its place already."
+        "Transfer id, or name of a next group → what is still in the mailbox: it has its place already."
         self.is_withheld = True
         "The caller's number is nobody's business, as far as is known."
         self.effects: Effects | None = None
@@ -73,8 +73,11 @@ class Runner:
         self._post(Mail(event))
 
     def _post(self, mail: Mail) -> None:
-        if isinstance(mail.event, TransferRequested):
-            self.admitted[mail.event.transfer_id] = mail.event.request
+        match mail.event:
+            case TransferRequested(transfer_id, request):
+                self.admitted[transfer_id] = request
+            case GroupFound(asked=asked, routes=routes, strategy=strategy):
+                self.admitted[asked] = Request(routes, strategy)
         self._mailbox.put_nowait(mail)
 
     def tell_all(self, events: Sequence[Event]) -> None:
@@ -133,8 +136,9 @@ class Runner:
             log.debug("noted", call_id=self.call.call_id, state=self.call.state, happened=type(mail.event).__name__)
         else:
             await self._advance(step, mail.event, now)
-        if isinstance(mail.event, TransferRequested):
-            self.admitted.pop(mail.event.transfer_id, None)
+        match mail.event:
+            case TransferRequested(transfer_id=name) | GroupFound(asked=name):
+                self.admitted.pop(name, None)
         if mail.done and not mail.done.done():
             mail.done.set_result(step)
 

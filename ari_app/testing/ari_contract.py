@@ -97,6 +97,12 @@ class AriContract:
         assert leg in snapshot.ours and media not in snapshot.ours
         assert (snapshot.channels[leg].state, snapshot.channels[media].state) == ("Up", "Down")
 
+    async def test_a_key_is_sent_to_a_leg_that_is_there(self, world: World) -> None:
+        leg = await world.leg()
+        key: dict[str, Any] = {"dtmf": "7", "duration": 100, "between": 50}
+        assert (await world.ari.call("channels.sendDTMF", channelId=leg, **key)).status == 204
+        assert (await world.ari.call("channels.sendDTMF", channelId=world.new_id("nobody"), **key)).gone
+
     async def test_a_channel_moves_from_bridge_to_bridge_in_one_request(self, world: World) -> None:
         leg, one, two = await world.leg(), await _room(world), await _room(world)
         assert (await world.ari.call("bridges.addChannel", bridgeId=one, channel=leg)).status == 204

@@ -52,6 +52,8 @@ class Channel:
     moh: str | None = None
     "The class of the music on the channel; it stays when the channel enters a bridge, and garbles what is said there."
     silence: bool = False
+    keys: str = ""
+    "What was sent to it."
     ringback: bool = False
     snoops_on: str | None = None
     "The channel it listens to, and ends with."
@@ -335,6 +337,12 @@ class FakeAri:
         self._ours(channelId).silence = False
         return NO_CONTENT
 
+    def send_keys(
+        self, *, channelId: str, dtmf: str, before: int = 0, between: int = 100, duration: int = 100, after: int = 0
+    ) -> Reply:
+        self._ours(channelId).keys += dtmf
+        return NO_CONTENT
+
     def set_variable(self, *, channelId: str, variable: str, value: str = "") -> Reply:
         self._ours(channelId).variables[variable] = value
         return NO_CONTENT
@@ -468,6 +476,7 @@ OPERATIONS: dict[str, Callable[..., Reply]] = {
     "channels.originateWithId": FakeAri.originate,
     "channels.ring": FakeAri.ring,
     "channels.ringStop": FakeAri.ring_stop,
+    "channels.sendDTMF": FakeAri.send_keys,
     "channels.setChannelVar": FakeAri.set_variable,
     "channels.snoopChannelWithId": FakeAri.snoop,
     "channels.startMoh": FakeAri.start_moh,

@@ -1,6 +1,6 @@
 """What to do: imperatives the runtime carries out in order. Each names every id it touches.
 
-All but `RingAgent` and `RingSupervisor` are repeatable: done twice they leave what done once leaves.
+All but `RingAgent`, `RingSupervisor` and `SendDigits` are repeatable: done twice they leave what done once leaves.
 """
 
 from __future__ import annotations
@@ -82,6 +82,23 @@ class RingSupervisor(Command):
     reason: str | None = None
     form: tuple[tuple[str, str], ...] = ()
     "The summary in fields, if there is one already: the INVITE does not wait for it (P2)."
+
+
+@dataclass(frozen=True)
+class SendDigits(Command):
+    """One key after the other to a line that has answered. → DigitsSent, SupervisorFailed"""
+
+    channel_id: str
+    digits: str
+
+
+@dataclass(frozen=True)
+class FindGroup(Command):
+    """Whom the group would ring now. → GroupFound, GroupNotFound"""
+
+    group: str
+    tried: tuple[str, ...]
+    "Groups that were rung or asked for before."
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ari_app.transfer.model import Agent, Entry, Request, Turn
+from ari_app.transfer.model import Agent, Entry, Request, Route, Turn
 
 
 @dataclass(frozen=True)
@@ -159,8 +159,15 @@ class SupervisorAnswered(Event):
 
 
 @dataclass(frozen=True)
+class DigitsSent(Event):
+    """The line has got all digits: from now on a supervisor may be there."""
+
+    channel_id: str
+
+
+@dataclass(frozen=True)
 class SupervisorFailed(Event):
-    """The originate was refused, or its fate is unknown: it is never repeated."""
+    """The originate or a digit was refused, or its fate is unknown: it is never repeated."""
 
     channel_id: str
     reason: str
@@ -189,6 +196,26 @@ class WhisperRequested(Event):
 @dataclass(frozen=True)
 class WhisperOver(Event):
     media_id: str
+
+
+@dataclass(frozen=True)
+class GroupFound(Event):
+    """Whom else to ring, now that nobody of those before took the call."""
+
+    asked: str
+    "Name of the group that was asked for."
+    group: str
+    "The one whose destinations these are: the same, or what takes its place when it is closed."
+    routes: tuple[Route, ...]
+    strategy: str
+
+
+@dataclass(frozen=True)
+class GroupNotFound(Event):
+    """Nobody else: the group is closed, was rung before, or has no room."""
+
+    asked: str
+    reason: str
 
 
 # Rooms

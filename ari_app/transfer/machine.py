@@ -21,7 +21,10 @@ from ari_app.transfer.events import (
     BriefingFailed,
     BriefingStarted,
     DeadlinePassed,
+    DigitsSent,
     Event,
+    GroupFound,
+    GroupNotFound,
     ReassuranceDue,
     RoomFailed,
     RoomOpened,
@@ -123,6 +126,11 @@ def is_stale(call: Call, event: Event) -> bool:
             return call.whispering is None or event.media_id != call.whispering.media_id
         case WordsReady() | WordsOver():
             return spoken is None or event.media_id != spoken.media_id
+        case DigitsSent():
+            attempt = attempt_of(call, event)
+            return attempt is None or not attempt.dials_on
+        case GroupFound() | GroupNotFound():
+            return call.transfer is None or event.asked not in call.transfer.groups[-1:]
         case TransferRequested():
             return event.request.request_id in dict(call.requests)
         case AgentAnswered() | AgentLeft():

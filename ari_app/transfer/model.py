@@ -23,6 +23,8 @@ class State(StrEnum):
     "The caller is on music without an agent (entries `hold` and `handover`)."
     DIALING = "dialing"
     "Caller on music; a supervisor is being rung, the briefing prepared."
+    SEEKING = "seeking"
+    "Nobody who was rung took the call; caller on music while the destinations of the next group are looked up."
     BRIEFING = "briefing"
     "A supervisor has answered and is being briefed; with `ring_all` others may still be rung, or briefed as well."
     JOINING = "joining"
@@ -199,6 +201,7 @@ class Route:
     endpoint: str
     "Dial string, e.g. PJSIP/+14155550123@trunk-a."
     sip_call_to: str
+    "As the request names it, with an extension if there is one."
     sip_call_from: str
     display_name: str | None = None
     headers: tuple[tuple[str, str], ...] = ()
@@ -209,11 +212,19 @@ class Route:
     connected_line: bool = False
     "After the join the supervisor's phone shows the caller."
     dispositions: tuple[tuple[str, str], ...] = ()
-    "Outcome → what becomes of the caller then; what is missing is `return`."
+    """Outcome → what becomes of the caller then; what is missing is `return`. Of one outcome there may be several, in
+    their order: next groups, and then an end."""
     recall_within: float = 0.0
     "Seconds after the join in which the supervisor's hang-up sends the caller back; 0: never."
     refers: bool = False
     "Whether a REFER of this supervisor's leg sends the caller on."
+    digits: str = ""
+    "Sent when the line has answered, before anybody is there who could be briefed; `w` is half a second of waiting."
+
+    @property
+    def picks_up_within(self) -> float:
+        """Seconds a person behind an attendant gets to answer: as long as their phone would be rung directly."""
+        return self.ring_timeout if self.digits else 0.0
 
 
 @dataclass(frozen=True)
@@ -221,6 +232,7 @@ class Request:
     """A validated `WarmTransferRequest` (contract, section 2)."""
 
     routes: tuple[Route, ...]
+    "Those of a next group are added when it is rung, and the strategy is that of the latest group then."
     strategy: str = "sequential"
     mode: str = "warm"
     "`warm`: briefed, and joined by their word. `blind`: joined by their answer."
@@ -258,6 +270,10 @@ class Request:
     "Seconds from the request to a supervisor's yes, all attempts together; 0: no limit of its own."
     coach: bool = False
     "After the join the assistant may whisper to the supervisor; the profile decides."
+    group: str | None = None
+    "Whose destinations the routes are, if the request named a group."
+    dispositions: tuple[tuple[str, str], ...] = ()
+    "Its own words about outcomes, which count for the destinations of a next group, too."
 
 
 @dataclass(frozen=True)
@@ -286,6 +302,8 @@ class Attempt:
     room_open: bool = False
     dialed: bool = False
     ringing: bool = False
+    dials_on: bool = False
+    "The line has answered, and gets the digits that lead on to the supervisor. Nobody can be briefed meanwhile."
     answered_at: float | None = None
     seated: bool = False
     "In the room, confirmed by Asterisk."
@@ -370,6 +388,10 @@ class Transfer:
     "When the caller is told next how it stands."
     give_up_at: float | None = None
     "When the whole transfer has taken too long."
+    groups: tuple[str, ...] = ()
+    "Those that were rung or asked for: each is tried once (no endless ring)."
+    rung_before: int = 0
+    "Attempts of earlier groups; the last group alone says how the transfer ends."
 
     @property
     def attempt(self) -> Attempt | None:

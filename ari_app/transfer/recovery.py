@@ -1,7 +1,8 @@
 """What a call missed while nobody was listening: the difference between its state and what Asterisk has, as events.
 
 Asterisk replays nothing. Channels that are gone have left; a supervisor who is up has answered; one whose channel
-never appeared has failed and is not rung again, since the fate of that originate is unknown.
+never appeared has failed and is not rung again, since the fate of that originate is unknown. So has one to whom digits
+were being sent: nobody knows which of them have arrived.
 """
 
 from __future__ import annotations
@@ -88,6 +89,9 @@ def _legs_gone(call: Call, seen: Seen, resuming: bool) -> list[ev.Event]:
     for attempt in call.transfer.current if call.transfer else ():
         if attempt.channel_id not in known:
             missed.append(_supervisor_gone(attempt.channel_id, dialed=attempt.dialed))
+        elif resuming and attempt.dials_on and call.stage(attempt) is State.DIALING:
+            reason = "the app stopped while it sent digits; none is sent twice, and one less leads to somebody else"
+            missed.append(ev.SupervisorFailed(attempt.channel_id, reason))
     return missed
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from ari_app.transfer import digits
 from ari_app.transfer.model import Route
 
 DIALABLE = re.compile(r"\+?[A-Za-z0-9*#._-]{1,64}")
@@ -45,6 +46,8 @@ class Rule:
     "Outcome → what becomes of a caller whom this rule's supervisors did not take."
     recall_within: float = 0.0
     "Seconds."
+    digits_after_answer: str = ""
+    "What an auto attendant wants; see digits.py."
 
 
 @dataclass(frozen=True)
@@ -65,8 +68,10 @@ def route(wanted: Wanted, rules: Mapping[str, Rule]) -> Route:
     rule = rules.get(wanted.rule)
     if rule is None:
         raise NotAllowed("routing_rule_id", f"no rule {wanted.rule!r}; add [routing_rules.{wanted.rule}]")
-    _check_number("sip_call_to", wanted.to)
-    if not any(matches(pattern, wanted.to) for pattern in rule.destinations):
+    number, extension = digits.split(wanted.to)
+    _check_number("sip_call_to", number)
+    _check_extension(rule, wanted.to, extension)
+    if not any(matches(pattern, number) for pattern in rule.destinations):
         raise NotAllowed("sip_call_to", f"rule {rule.name} does not allow this destination")
     usual = wanted.own if rule.present == "caller" else next(iter(rule.callers), "")
     caller = wanted.caller or usual
@@ -76,7 +81,7 @@ def route(wanted: Wanted, rules: Mapping[str, Rule]) -> Route:
             raise NotAllowed("sip_call_from", f"rule {rule.name} does not allow this caller id")
     return Route(
         rule=rule.name,
-        endpoint=rule.endpoint.replace("{to}", wanted.to),
+        endpoint=rule.endpoint.replace("{to}", number),
         sip_call_to=wanted.to,
         sip_call_from=caller,
         display_name=wanted.display_name,
@@ -87,12 +92,23 @@ def route(wanted: Wanted, rules: Mapping[str, Rule]) -> Route:
         dispositions=rule.dispositions,
         recall_within=rule.recall_within,
         refers=rule.refer and rule.endpoint.upper().startswith("PJSIP/"),
+        digits=digits.filled(rule.digits_after_answer, extension),
     )
 
 
 def _check_number(key: str, number: str) -> None:
     if not DIALABLE.fullmatch(number):
         raise NotAllowed(key, "only digits, letters, + * # . _ - are allowed")
+
+
+def _check_extension(rule: Rule, to: str, extension: str) -> None:
+    """A rule that can't send it must not ring whoever answers without it."""
+    if ";" not in to:
+        return
+    if not digits.EXTENSION.fullmatch(extension):
+        raise NotAllowed("sip_call_to", "write an extension as ;ext= and 1 to 16 of 0-9 * # A-D")
+    if digits.EXT not in rule.digits_after_answer:
+        raise NotAllowed("sip_call_to", f"rule {rule.name} takes no extension; see its digits_after_answer")
 
 
 def matches(pattern: str, number: str) -> bool:

@@ -13,7 +13,8 @@ caller back to them.
 
 Ties break by order of arrival in the call's mailbox, with one rule: from JOINING on, the join is committed; a cancel
 comes too late, and so does another supervisor's yes; a hang-up does not. No row moves the caller to a supervisor but
-`SupervisorPressed` and `BriefingAccepted` in BRIEFING; and `SupervisorAnswered` in DIALING, where the request is blind.
+`SupervisorPressed` and `BriefingAccepted` in BRIEFING; and `SupervisorAnswered` in DIALING, where the request is blind,
+or `DigitsSent`, where an attendant has answered: until the digits are out, nobody has.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ from ari_app.transfer.actions import (
     requesting,
     resuming,
     ringing,
+    seeking,
     words,
 )
 from ari_app.transfer.model import State as S
@@ -51,7 +53,7 @@ class Row:
 
 
 GIVEN_BACK = TAKEN_BACK = (S.RETURNING, S.LEAVING, S.WAITING)
-OTHERS_OR_BACK = (S.DIALING, S.BRIEFING, *GIVEN_BACK)
+OTHERS_OR_BACK = (S.DIALING, S.SEEKING, S.BRIEFING, *GIVEN_BACK)
 
 ANYWHERE: dict[type[ev.Event], Row] = {
     ev.CallerLeft: Row(closing.caller_left, (S.CLOSING,)),
@@ -109,9 +111,22 @@ TABLE: dict[S, dict[type[ev.Event], Row]] = {
         ev.SupervisorDialed: Row(moves.dialed),
         ev.SupervisorRinging: Row(ringing.ringing),
         ev.SupervisorAnswered: Row(ringing.answered, (S.BRIEFING, S.JOINING)),
+        ev.DigitsSent: Row(ringing.supervisor_there, (S.BRIEFING, S.JOINING)),
         ev.SupervisorFailed: Row(ringing.not_dialed, OTHERS_OR_BACK),
         ev.SupervisorLeft: Row(ringing.not_answered, OTHERS_OR_BACK),
         ev.DeadlinePassed: Row(ringing.rang_out, OTHERS_OR_BACK),
+        ev.TransferOverdue: Row(holding.took_too_long, GIVEN_BACK),
+        ev.CancelRequested: Row(failing.cancel, GIVEN_BACK),
+    },
+    S.SEEKING: ANYWHERE
+    | ON_HOLD
+    | {
+        ev.CallerHeld: Row(requesting.caller_held),
+        ev.HoldFailed: Row(requesting.no_place_to_hold, GIVEN_BACK),
+        ev.SummaryReady: Row(requesting.summary_ready),
+        ev.GroupFound: Row(seeking.found, (S.DIALING,)),
+        ev.GroupNotFound: Row(seeking.not_found, (S.SEEKING, *GIVEN_BACK)),
+        ev.DeadlinePassed: Row(seeking.not_found, (S.SEEKING, *GIVEN_BACK)),
         ev.TransferOverdue: Row(holding.took_too_long, GIVEN_BACK),
         ev.CancelRequested: Row(failing.cancel, GIVEN_BACK),
     },

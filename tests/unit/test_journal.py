@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import sqlite3
 import subprocess
@@ -31,6 +32,7 @@ FULL = {
     "agent": Agent("front", "PJSIP/front", "ch-1", 12.5, False, LegState.UP),
     "request": Request((ROUTE, ROUTE), "ring_all", reason="r", metadata='{"a": [1]}'),
     "turns": TURNS,
+    "routes": (ROUTE, ROUTE),
     "form": (("who", "Ana"), ("language", "es")),
 }
 
@@ -66,6 +68,13 @@ def example(name: str, *, full: bool) -> Any:
             inner = [part for part in getattr(hint, "__args__", ()) if part in plain]
             given[field.name] = FULL.get(field.name, plain.get(hint, plain[inner[0]] if inner else None))
     return kind(**given)
+
+
+def test_a_request_of_an_older_journal_goes_on() -> None:
+    route = {"rule": "rr", "endpoint": "PJSIP/2001", "sip_call_to": "2001", "sip_call_from": "", "dispositions": []}
+    event = decode("TransferRequested", json.dumps({"transfer_id": "tr_1", "request": {"routes": [route]}}))
+    assert event == TransferRequested("tr_1", Request((Route("rr", "PJSIP/2001", "2001", ""),)))
+    assert isinstance(event, TransferRequested) and event.request.routes[0].picks_up_within == 0.0
 
 
 @pytest.mark.parametrize("name", EVENTS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ari_app.transfer import dispositions
 from ari_app.transfer import events as ev
 from ari_app.transfer.actions import disposing, moves
 from ari_app.transfer.model import Attempt, Outcome, Phase, State
@@ -21,7 +22,7 @@ def attempt_failed(turn: Turn, outcome: Outcome, *, farewell: str | None = None)
         moves.ring_next(turn)
         moves.follow_supervisors(turn)
     else:
-        _nobody_left(turn, farewell)
+        nobody_left(turn, farewell)
 
 
 def _over(turn: Turn, outcome: Outcome) -> None:
@@ -36,11 +37,18 @@ def _over(turn: Turn, outcome: Outcome) -> None:
     )
 
 
-def _nobody_left(turn: Turn, farewell: str | None) -> None:
-    """The transfer ends as its last attempt; of several at once, as the one that says most about why."""
-    attempts = turn.transfer.attempts
-    told = min(attempts, key=_says) if turn.transfer.request.rings_all else attempts[-1]
-    turn.set_transfer(chosen=told.number, error=turn.transfer.error or told.error)
+def nobody_left(turn: Turn, farewell: str | None = None) -> None:
+    """Another group, if one is wanted then and there is time for it. Else the transfer ends as its last attempt; of
+    several at once, as the one that says most about why."""
+    transfer = turn.transfer
+    attempts = transfer.attempts[transfer.rung_before :]
+    told = min(attempts, key=_says) if transfer.request.rings_all else attempts[-1]
+    group = dispositions.next_group(transfer, told)
+    if group and turn.now < transfer.join_deadline:
+        moves.let_supervisor_go(turn, farewell)
+        moves.seek(turn, group)
+        return
+    turn.set_transfer(chosen=told.number, error=transfer.error or told.error)
     give_back(turn, told.outcome or Outcome.INTERNAL_ERROR, farewell=farewell)
 
 

@@ -12,7 +12,7 @@ from ari_app.transfer.commands import HoldCaller
 from ari_app.transfer.model import State
 from ari_app.transfer.turn import Turn
 
-TEXTS = {State.DIALING: "caller_dialing", State.BRIEFING: "caller_briefing"}
+TEXTS = {State.DIALING: "caller_dialing", State.SEEKING: "caller_dialing", State.BRIEFING: "caller_briefing"}
 "State → what the caller is told then."
 
 
@@ -54,6 +54,8 @@ def took_too_long(turn: Turn, _: ev.TransferOverdue) -> None:
     limit = turn.transfer.request.max_seconds
     turn.set_transfer(join_deadline=turn.now, error=f"no supervisor took the caller within {limit:g} s")
     late = ev.DeadlinePassed(turn.now)
+    if turn.call.state is State.SEEKING:
+        failing.nobody_left(turn)
     for attempt in turn.each(turn.transfer.live):
         if turn.call.stage(attempt) is State.BRIEFING:
             briefing.no_decision(turn, late)

@@ -8,6 +8,7 @@ from ari_app.transfer import events as ev
 from ari_app.transfer import ids
 from ari_app.transfer.commands import (
     Dismiss,
+    FindGroup,
     HandBack,
     HoldCaller,
     JoinCaller,
@@ -83,7 +84,8 @@ def end_introduction(turn: Turn) -> None:
 def ring(turn: Turn) -> None:
     """One INVITE to the next destination of the request; to each of them, if all are to ring."""
     request = turn.transfer.request
-    for _ in request.routes if request.rings_all else request.routes[:1]:
+    waiting = request.routes[len(turn.transfer.attempts) :]
+    for _ in waiting if request.rings_all else waiting[:1]:
         ring_next(turn)
     follow_supervisors(turn)
 
@@ -109,6 +111,14 @@ def ring_next(turn: Turn) -> None:
             form=transfer.summary_form,
         )
     )
+
+
+def seek(turn: Turn, group: str) -> None:
+    """Who that is depends on the time of day and on what else is going on: the runtime knows."""
+    tried = turn.transfer.groups
+    turn.set_transfer(groups=(*tried, group))
+    turn.do(FindGroup(group, tried))
+    turn.go(State.SEEKING, deadline=turn.now + CONFIRM)
 
 
 def follow_supervisors(turn: Turn) -> None:

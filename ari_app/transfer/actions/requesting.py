@@ -31,6 +31,7 @@ def begin(turn: Turn, event: ev.TransferRequested) -> None:
         request=request,
         started_at=turn.now,
         join_deadline=turn.now + request.supervisor_join_timeout,
+        groups=(request.group,) if request.group else (),
     )
     turn.set(transfer=transfer, **conversation.sent(call, event.turns, event.at_most))
     if request.request_id:

@@ -6,6 +6,7 @@ from ari_app.transfer import events as ev
 from ari_app.transfer.actions import coaching, holding, moves
 from ari_app.transfer.commands import (
     ConnectAgent,
+    FindGroup,
     HoldCaller,
     OpenRoom,
     PrepareBriefing,
@@ -60,6 +61,13 @@ def _resume_supervisors(turn: Turn, event: ev.Resumed) -> None:
             moves.start_briefing(turn)
 
 
+def _resume_seeking(turn: Turn, event: ev.Resumed) -> None:
+    _resume_supervisors(turn, event)
+    *tried, group = turn.transfer.groups
+    turn.do(FindGroup(group, tuple(tried)))
+    turn.go(State.SEEKING, deadline=turn.now + moves.CONFIRM)
+
+
 def _drop_line(turn: Turn) -> None:
     """The other end of it was in the life that ended."""
     if turn.attempt.media_id and not turn.attempt.media_out:
@@ -94,6 +102,7 @@ _RESUME = {
     State.TALKING: _resume_talking,
     State.WAITING: _resume_waiting,
     State.DIALING: _resume_supervisors,
+    State.SEEKING: _resume_seeking,
     State.BRIEFING: _resume_supervisors,
     State.JOINING: _resume_joining,
     State.CONNECTED: _resume_connected,

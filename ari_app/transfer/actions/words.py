@@ -10,7 +10,7 @@ from ari_app.transfer.commands import InterruptMusic, PrepareWords, SayWords
 from ari_app.transfer.model import Call, OwnedKind, State, Words
 from ari_app.transfer.turn import Turn
 
-HELD = frozenset({State.DIALING, State.BRIEFING})
+HELD = frozenset({State.DIALING, State.SEEKING, State.BRIEFING})
 PARTING = "hangup"
 "Where a caller is leaving to who is told a last line."
 

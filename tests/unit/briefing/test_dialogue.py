@@ -425,3 +425,28 @@ def test_small_talk_after_a_misheard_acceptance_connects_nobody():
     assert Accept() not in mumbled(scene, "it is cold in here")
     scene.hear()
     assert Accept() not in mumbled(scene, "yes")
+
+
+@pytest.mark.parametrize("manners", [{}, {"waits_for_hello": False}, {"hello_within": 0.2}])
+def test_behind_an_attendant_the_first_hello_is_waited_for(manners):
+    scene = Scene(picks_up_within=25.0, **manners)
+    assert scene(LineOpened()) == []
+    assert scene.after(17.0, TimePassed(), SpeechStarted()) == []
+    assert scene.after(0.6, SpeechEnded()) == BRIEFING
+
+
+def test_behind_an_attendant_it_speaks_at_last_and_to_words_alone():
+    scene = Scene(picks_up_within=25.0)
+    scene(LineOpened())
+    assert scene.dialogue.deadline == scene.now + 25.0
+    assert scene.until_deadline() == BRIEFING
+    scene = Scene(picks_up_within=25.0)
+    scene(LineOpened())
+    assert scene.after(9.0, Said("hello")) == BRIEFING, "no voice activity, but words"
+
+
+def test_a_yes_before_the_briefing_decides_nothing_behind_an_attendant_either():
+    scene = Scene(picks_up_within=25.0)
+    scene(LineOpened())
+    scene.after(9.0, SpeechStarted())
+    assert Accept() not in scene.after(0.5, SpeechEnded()) + scene.after(0.3, Said("yes, put them through"))

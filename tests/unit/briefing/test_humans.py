@@ -70,3 +70,23 @@ def test_it_is_to_be_looked_at_when_a_greeting_becomes_too_long():
     assert judged((0.2, BEGAN)).deadline == 106.2
     assert judged((0.2, BEGAN), (1.0, ENDED)).deadline is None
     assert judged((0.2, BEGAN), (0.5, Pressed("5"))).deadline is None
+
+
+@pytest.mark.parametrize(
+    ("story", "expected"),
+    [
+        ([(20.0, LATER), (40.0, LATER)], OtherSide.UNKNOWN),
+        ([(20.0, BEGAN), (20.5, ENDED), (22.5, LATER)], OtherSide.HUMAN),
+        ([(20.0, BEGAN), (26.0, LATER)], OtherSide.MACHINE),
+        ([(20.0, BEGAN), (22.0, ENDED), (22.3, ToneHeard())], OtherSide.MACHINE),
+        ([(5.0, ToneHeard()), (10.0, ToneHeard())], OtherSide.UNKNOWN),
+        ([(40.0, BEGAN), (42.0, CONFESSION)], OtherSide.MACHINE),
+    ],
+    ids=["ringing", "hello", "long", "beep", "ringback", "words"],
+)
+def test_behind_an_attendant_silence_says_nothing(story, expected):
+    humanity = Humanity(lambda text: "machine" in text, lambda text: False, 25.0)
+    humanity.step(LineOpened(), 100.0)
+    for at, event in story:
+        humanity.step(event, 100.0 + at)
+    assert humanity.other_side is expected

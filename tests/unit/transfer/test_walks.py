@@ -18,10 +18,10 @@ from ari_app.testing.playbook import (
     route,
 )
 from ari_app.transfer import commands as cmd
+from ari_app.transfer import dispositions, ids, machine
 from ari_app.transfer import events as ev
-from ari_app.transfer import ids, machine
 from ari_app.transfer.actions.words import HELD
-from ari_app.transfer.dispositions import OUTCOMES
+from ari_app.transfer.dispositions import GOES_ON, OUTCOMES
 from ari_app.transfer.model import Outcome, Phase, State, Turn
 from ari_app.transfer.table import TABLE
 
@@ -33,8 +33,13 @@ WHISPERS = [ids.whisper("tr_1", n, part) for n in (1, 2) for part in ("media", "
 WORDS, LINES = ids.words_bridge("tr_1"), [ids.words_media("tr_1", n) for n in (1, 2, 3)]
 THINGS = [AGENT, CALLER, TALK, *ROOMS, *SUPERVISORS, *MEDIAS, WORDS, *LINES, AGAIN, TALK_AGAIN, *WHISPERS]
 THREE = (route("2001"), route("2002", ring_timeout=5.0), route("2003"))
+EXTENSION = route("2001;ext=12", digits="w12#")
+BUSY = ev.SupervisorLeft(SUPERVISORS[0], sip_code=486)
 GOODBYES = tuple((outcome.value, "hangup") for outcome in OUTCOMES)
 VOICEMAIL = tuple((outcome.value, "dialplan:voicemail") for outcome in OUTCOMES)
+NEXT = tuple(
+    (outcome.value, action) for outcome in GOES_ON for action in ("next_group:two", "next_group:one", "hangup")
+)
 WAIT = {"reassure_every": 3.0, "return_key": "9", "max_seconds": 20.0}
 
 supervisors, rooms, medias = st.sampled_from(SUPERVISORS), st.sampled_from(ROOMS), st.sampled_from(MEDIAS)
@@ -59,6 +64,7 @@ anything = st.one_of(
     st.builds(ev.SupervisorDialed, supervisors),
     st.builds(ev.SupervisorRinging, supervisors),
     st.builds(ev.SupervisorAnswered, supervisors),
+    st.builds(ev.DigitsSent, supervisors),
     st.builds(ev.SupervisorFailed, supervisors, st.just("x")),
     st.builds(ev.SupervisorLeft, supervisors, st.sampled_from([None, 486, 480, 603]), st.just(17)),
     st.builds(ev.SupervisorPressed, supervisors, st.sampled_from("12359#")),
@@ -84,6 +90,12 @@ anything = st.one_of(
     st.builds(ev.WordsOver, st.sampled_from(LINES), st.booleans()),
     st.just(ev.WhisperRequested("x")),
     st.builds(ev.WhisperOver, st.sampled_from(WHISPERS[::3])),
+    st.just(ev.GroupFound("two", "two", (route("2003", dispositions=NEXT),), "sequential")),
+    st.just(ev.GroupFound("one", "two", (route("2003", dispositions=NEXT), route("2004")), "ring_all")),
+    st.just(
+        ev.GroupFound("two", "three", (route("2003", dispositions=NEXT), route("2004", dispositions=NEXT)), "ring_all")
+    ),
+    st.builds(ev.GroupNotFound, st.sampled_from(["one", "two"]), st.just("x")),
     st.just("deadline"),
 )
 starts = st.sampled_from(
@@ -108,6 +120,13 @@ starts = st.sampled_from(
         lambda: Playbook.briefing(
             route("2001", dispositions=GOODBYES), route("2002", dispositions=VOICEMAIL), strategy="ring_all", **WAIT
         ),
+        lambda: Playbook.dialing(route("2001", dispositions=NEXT), group="one"),
+        lambda: Playbook.dialing(route("2001", dispositions=NEXT), **WAIT).been_through(BUSY),
+        lambda: Playbook.talking().been_through(requested(route("2001", dispositions=NEXT), mode="blind"), BUSY),
+        lambda: Playbook.dialing(*(route(f"200{n}", dispositions=NEXT) for n in "123"), strategy="ring_all", **WAIT),
+        lambda: Playbook.dialing(EXTENSION, route("2002"), **WAIT),
+        lambda: Playbook.dialing(EXTENSION, replace(EXTENSION, sip_call_to="2002"), route("2003"), strategy="ring_all"),
+        lambda: Playbook.talking().been_through(requested(EXTENSION, route("2002"), mode="blind")),
         Playbook.joining,
         lambda: Playbook.joining(referrer=AGENT),
         lambda: Playbook.joining(introduces=True),
@@ -174,8 +193,10 @@ def test_the_guarantees(start, events):
         _consent_is_explicit(before, event, step)
         _a_machine_is_never_joined(before, event, step)
         _nobody_talks_in_a_blind_transfer(step)
+        _digits_go_out_before_anybody_is_there(before, event, step)
         _only_two_who_talk_are_introduced(before, step)
         _the_conversation_is_from_one_side_and_bounded(step.call)
+        _each_group_is_tried_once(before, event, step)
         _music_stops_only_for_words(before, event, step)
         _a_caller_is_hung_up_only_after_a_last_line(before, event, step)
         _other_legs_never_end_the_caller(before, event, step)
@@ -196,7 +217,28 @@ def test_the_guarantees(start, events):
     assert len(ends) <= 1 + asked_by_refer, "one REFER was given two ends"
 
 
-WAITS_FOR_SOMEBODY = {State.CONNECTING, State.DIALING, State.BRIEFING, State.JOINING, State.RETURNING, State.LEAVING}
+WAITS_FOR_SOMEBODY = {
+    *(State.CONNECTING, State.DIALING, State.SEEKING, State.BRIEFING),
+    *(State.JOINING, State.RETURNING, State.LEAVING),
+}
+
+
+def _digits_go_out_before_anybody_is_there(before, event, step):
+    for command in step.commands:
+        if isinstance(command, cmd.SendDigits):
+            who = machine.attempt_of(before, event)
+            assert isinstance(event, ev.SupervisorAnswered) and not who.dials_on and who.answered_at is None
+    for attempt in step.call.transfer.attempts if step.call.transfer else ():
+        if attempt.route.digits and attempt.answered_at is None:
+            assert not (attempt.seated or attempt.briefing_started)
+
+
+def _each_group_is_tried_once(before, event, step):
+    sought = [command.group for command in step.commands if isinstance(command, cmd.FindGroup)]
+    assert bool(sought) == (step.call.state is State.SEEKING and not step.noted and step.call.since != before.since)
+    if sought and not isinstance(event, ev.Resumed):
+        assert set(sought).isdisjoint(before.transfer.groups) and step.call.transfer.outcome is None
+        assert before.transfer.join_deadline > step.call.since, "no time is left for others"
 
 
 def _no_state_without_a_deadline(call):
@@ -209,7 +251,8 @@ def _consent_is_explicit(before, event, step):
         said_yes = isinstance(event, ev.BriefingAccepted) or getattr(event, "digit", "") == "1"
         who = machine.attempt_of(before, event)
         if step.call.transfer.request.is_blind:
-            assert resumed or (isinstance(event, ev.SupervisorAnswered) and before.state is State.DIALING)
+            reached = ev.DigitsSent if who and who.route.digits else ev.SupervisorAnswered
+            assert resumed or (isinstance(event, reached) and before.state is State.DIALING)
             return
         assert resumed or (said_yes and before.state is State.BRIEFING and who.briefing_started)
 
@@ -293,7 +336,7 @@ def _a_caller_is_hung_up_only_after_a_last_line(before, event, step):
     hung_up = any(told.phase is Phase.CALLER_RETURNED and told.data["to"] == "hangup" for told in step.phases)
     if hung_up and not isinstance(event, ev.CallerLeft):
         assert isinstance(event, ev.WordsOver) and event.heard
-        assert dict(before.transfer.attempt.route.dispositions)[before.transfer.outcome.value] == "hangup"
+        assert dispositions.of(before.transfer).kind is dispositions.Kind.HANGUP
 
 
 def _other_legs_never_end_the_caller(before, event, step):
