@@ -40,6 +40,7 @@ from ari_app.wire import (
 
 log = structlog.get_logger(__name__)
 
+EVENTS = frozenset({"WarmTransferRequest", "WarmTransferTranscript", "WarmTransferCancel", "WarmTransferWhisper"})
 NUMBER = re.compile(r"\+?[0-9*#]{1,32}")
 
 
@@ -111,6 +112,18 @@ class Intake:
 
     def on_user_event(self, name: str, variables: Mapping[str, Any], channel: str | None) -> None:
         """Never raises: a refusal is told to whom the request says it wants to be told."""
+        if name not in EVENTS:
+            return
+        if self._desk.is_here(channel or ""):
+            self._heard(name, variables, channel)
+        else:
+            self._desk.beside(self._heard_once_arrived(name, variables, channel))
+
+    async def _heard_once_arrived(self, name: str, variables: Mapping[str, Any], channel: str | None) -> None:
+        await self._desk.arrived(channel or "")
+        self._heard(name, variables, channel)
+
+    def _heard(self, name: str, variables: Mapping[str, Any], channel: str | None) -> None:
         match name:
             case "WarmTransferRequest":
                 self._requested(variables, channel)

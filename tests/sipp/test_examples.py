@@ -141,7 +141,7 @@ async def test_openai_tools(stage, run):
 
 async def test_handover(stage, run):
     """A rejected transfer gives the caller back with its id and outcome; the next one succeeds."""
-    await stage.set(supervisor=[Reject(603), Answer()])
+    await stage.set(supervisor=[Reject(603, after=0.3), Answer()])
     owner = await run("handover.py", *WHOM, "--name", "my-agent")
     await owner.prints("ready")
     await stage.calls("app-my-agent")
