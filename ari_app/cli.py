@@ -145,7 +145,8 @@ def watch(
     api = Api(_settings(config))
     try:
         for payload in api.phases(transfer_id) if transfer_id else _changes(api):
-            print(json.dumps(payload) if as_json else _line(payload), flush=True)
+            whose = "" if transfer_id else f"{payload['transfer_id']} "
+            print(json.dumps(payload) if as_json else whose + _line(payload), flush=True)
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
 
@@ -289,13 +290,19 @@ def _last_transfer(call: Mapping[str, Any]) -> str:
 
 
 def _changes(api: Api) -> Iterator[dict[str, Any]]:
-    """Transfers whose phase has changed since the last look."""
+    """Every phase from now on, after the story so far of what is in flight and the end of what is over."""
     seen: dict[str, str] = {}
+    told: dict[str, int] = {}
+    beginning = True
     while True:
         for view in reversed(api.ask("GET", "/v1/transfers", params={"limit": 50})):
-            if seen.get(view["transfer_id"]) != view["phase"]:
-                seen[view["transfer_id"]] = view["phase"]
-                yield {**view, "timestamp": time.time(), "data": {"result": view["result"]}}
+            ref = view["transfer_id"]
+            if seen.get(ref) != view["phase"]:
+                seen[ref] = view["phase"]
+                phases = list(api.phases(ref, silence=SETTLED))
+                yield from phases[-1:] if beginning and view["result"] else phases[told.get(ref, 0) :]
+                told[ref] = len(phases)
+        beginning = False
         time.sleep(WATCH_EVERY)
 
 
@@ -359,8 +366,7 @@ def _ending(result: Mapping[str, Any]) -> str:
 def _line(payload: Mapping[str, Any]) -> str:
     """One phase: wall clock and seconds since the start, both to the millisecond."""
     clock = datetime.fromtimestamp(payload["timestamp"]).strftime("%H:%M:%S.%f")[:-3]
-    elapsed = f"{payload['elapsed']:+10.3f}s" if "elapsed" in payload else payload["transfer_id"]
-    return f"{clock} {elapsed}  {payload['phase']:<25} {_detail(payload['data'])}".rstrip()
+    return f"{clock} {payload['elapsed']:+10.3f}s  {payload['phase']:<25} {_detail(payload['data'])}".rstrip()
 
 
 def _detail(data: Mapping[str, Any]) -> str:

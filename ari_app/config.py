@@ -184,7 +184,8 @@ class RoutingRule(Section):
     """Who may be dialed over one trunk, and as whom. What is not named here is refused."""
 
     endpoint: str = Field(pattern=r"^[A-Za-z]+/[^&,|\s]+$")
-    "Dial string; `{to}` is sip_call_to, e.g. PJSIP/{to}@trunk-a or PJSIP/trunk-a/sip:{to}@host:port."
+    """Dial string; `{to}` is sip_call_to, e.g. PJSIP/{to}@trunk-a or PJSIP/trunk-a/sip:{to}@host:port. Without it every
+    number rings this one phone."""
     digits_after_answer: Annotated[str, Field(pattern=digits.TEMPLATE)] = ""
     """Keys sent when the line has answered, for an auto attendant (docs/how-to/reach-an-extension.md): `0-9 * # A-D`,
     `w` waits half a second, `{ext}` is the extension of `sip_call_to` (`+14155550100;ext=1234`)."""
@@ -217,13 +218,6 @@ class RoutingRule(Section):
     "Outcome = what becomes of the caller then, before what `[dispositions]` says."
     recall_within: Annotated[float, Field(ge=0, le=3600, allow_inf_nan=False)] = 0.0
     "Seconds after the join in which a supervisor's hang-up takes the caller back to the agent; 0: it ends the call."
-
-    @field_validator("endpoint")
-    @classmethod
-    def _names_the_number(cls, value: str) -> str:
-        if "{to}" not in value:
-            raise ValueError("put {to} where the dialed number goes, e.g. PJSIP/{to}@trunk-a")
-        return value
 
 
 class GroupSettings(Section):

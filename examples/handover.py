@@ -17,9 +17,6 @@ from typing import Any
 
 import aiohttp
 
-KNOWN_WITHIN, ASK_AGAIN = 5.0, 0.05
-"Seconds until the app has taken a caller over, and between looks."
-
 
 class Owner:
     """Answers callers, hands over on the key 0, and welcomes those who come back."""
@@ -54,27 +51,20 @@ class Owner:
                 show(phase=phase["phase"], transfer_id=phase["transfer_id"], data=phase["data"])
 
     async def _hand_over(self, caller: str) -> None:
-        """Moves the caller, who hears music from here on, and asks once the app knows the call. Who was with the app
-        before still has that call's id."""
-        await self._call("POST", f"channels/{caller}/variable", variable="WT_CALL_ID", value="")
+        """Moves the caller, who hears music from here on, and asks in the same breath. Asterisk moves nobody while
+        something is played to them."""
+        await self._call("DELETE", f"playbacks/sorry-{caller}")
         move = {"app": "warm-transfer", "appArgs": f"handover,return={self._name}"}
         await self._call("POST", f"channels/{caller}/move", **move)
-        async with asyncio.timeout(KNOWN_WITHIN):
-            while not await self._is_known(caller):  # noqa: ASYNC110
-                await asyncio.sleep(ASK_AGAIN)
         request = {"reason": "The caller pressed 0", "destination": self._destination, "reply_to": self._name}
         where = {"application": "warm-transfer", "source": f"channel:{caller}"}
         await self._call("POST", "events/user/WarmTransferRequest", {"variables": request}, **where)
-
-    async def _is_known(self, caller: str) -> bool:
-        found = await self._call("GET", f"channels/{caller}/variable", variable="WT_CALL_ID")
-        return bool(found and found["value"])
 
     async def _welcome_back(self, caller: str, transfer_id: str, outcome: str) -> None:
         """The caller is in no bridge and hears nothing; the app's lease on the channel is nobody's any more."""
         await self._call("POST", f"channels/{caller}/variable", variable="TIMEOUT(absolute)", value="0")
         show(caller=caller, returned=outcome, transfer_id=transfer_id)
-        await self._call("POST", f"channels/{caller}/play", media="sound:please-try-call-later")
+        await self._call("POST", f"channels/{caller}/play/sorry-{caller}", media="sound:please-try-call-later")
 
     async def _call(self, method: str, path: str, body: Any = None, **query: str) -> Any:
         """The answer, or None for what is not there: callers hang up when they like."""

@@ -49,6 +49,7 @@ class AgentSession:
         token: str | None = None,
         secret: str | None = None,
         agent: Any = None,
+        pipeline: Any = None,
         started_within: float = 5.0,
     ) -> None:
         self._listeners: list[Listener] = []
@@ -57,6 +58,9 @@ class AgentSession:
         self._latest: Record | None = None
         self._closed = False
         self._entered = False
+        self._over = asyncio.Event()
+        self.pipeline = pipeline
+        "The agent's own, for the agent: this session neither hears nor speaks."
         if not channel_id:
             raise WarmTransferError("channel_id: give the caller's channel, or the agent's own leg of the call")
         self.channel_id = channel_id
@@ -84,10 +88,22 @@ class AgentSession:
 
     # Its life
 
-    async def start(self) -> None:
-        """Connects now rather than with the first request, and calls `agent.on_enter`.
+    async def start(self, wait_for_participant: bool = False, run_until_shutdown: bool = False) -> None:
+        """Connects now rather than with the first request, and calls `agent.on_enter`. `wait_for_participant` waits for
+        nothing: the caller is there. With `run_until_shutdown` it returns when the session is closed, and closes it
+        when it is cancelled.
 
         Raises WarmTransferError when a login is wrong; an app that is away is no error yet."""
+        if not run_until_shutdown:
+            await self._begin()
+            return
+        try:
+            await self._begin()
+            await self._over.wait()
+        finally:
+            await self.aclose()
+
+    async def _begin(self) -> None:
         try:
             await self._transport.open()
         except NotTaken:
@@ -95,6 +111,13 @@ class AgentSession:
         if self.agent is not None and not self._entered and hasattr(self.agent, "on_enter"):
             self._entered = True
             await self.agent.on_enter()
+
+    async def say(self, text: str) -> None:
+        """By the pipeline's own `say`, where it has one. This session has no voice."""
+        if hasattr(self.pipeline, "say"):
+            await self.pipeline.say(text)
+        else:
+            log.warning("session.say: nobody heard it; the pipeline has no `say`")
 
     async def aclose(self) -> None:
         """Handlers get what they have not heard yet, then everything is closed. Transfers go on in the app; who still
@@ -112,6 +135,7 @@ class AgentSession:
         self._ledger.flush()
         await asyncio.gather(*(listener.close(DRAIN) for listener in self._listeners))
         await self._transport.close()
+        self._over.set()
 
     async def __aenter__(self) -> Self:
         await self.start()

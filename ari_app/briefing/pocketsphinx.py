@@ -50,6 +50,8 @@ PRE_ROLL = 0.15
 "Seconds kept around the speech."
 PAUSE = 0.45
 "Seconds of silence that part an utterance from what came before it."
+LOUDEST = 3
+"Frames of 20 ms that say how loud somebody speaks; in fewer nobody has said anything."
 NOISE = 10 ** (-54 / 20)
 "Root mean square, of full scale, of the noise laid under the speech."
 LEVEL = 0.25
@@ -169,10 +171,10 @@ def last_utterance(samples: Samples) -> Samples:
     """The last run of speech without a long pause in it, with a little of what is around; empty if all is silence."""
     frame = RATE // 50
     frames = samples[: len(samples) // frame * frame].reshape(-1, frame)
-    if not len(frames):
+    if len(frames) < LOUDEST:
         return samples[:0]
     loudness = np.sqrt(np.mean(frames * frames, axis=1))
-    voiced = np.flatnonzero(loudness > max(0.001, 0.06 * float(np.partition(loudness, -3)[-3:].min())))
+    voiced = np.flatnonzero(loudness > max(0.001, 0.06 * float(np.partition(loudness, -LOUDEST)[-LOUDEST:].min())))
     if not len(voiced):
         return samples[:0]
     pauses = np.flatnonzero(np.diff(voiced) > PAUSE * 50)

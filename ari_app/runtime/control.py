@@ -17,6 +17,9 @@ from ari_app.transfer.events import CancelRequested, WhisperRequested
 from ari_app.transfer.machine import Story, fold
 from ari_app.wire import WarmTransferCancel, WarmTransferWhisper, parse
 
+WAITS_FOR_CALLS = 0.5
+"Seconds; whoever asks over HTTP gets the answer that there is no such call at once, or nearly."
+
 
 class Followers(Protocol):
     def follow(self, transfer_id: str) -> AbstractContextManager[asyncio.Queue[dict[str, Any]]]: ...
@@ -40,6 +43,7 @@ class DeskControl:
         self._followers, self._clock = followers, clock
 
     async def request_transfer(self, call_ref: str, variables: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:
+        await self._desk.arrived(call_ref, WAITS_FOR_CALLS)
         runner = self._live(call_ref)
         variables = await self._intake.found(runner, variables)
         event, known = self._intake.admit(runner, variables, new_transfer_id())
@@ -80,6 +84,7 @@ class DeskControl:
         return views.transfer_view(runner.call, runner.transfers[transfer_id])
 
     async def add_transcript(self, call_ref: str, variables: Mapping[str, Any]) -> dict[str, Any]:
+        await self._desk.arrived(call_ref, WAITS_FOR_CALLS)
         runner = self._live(call_ref)
         await runner.ask(self._intake.transcript(runner, variables))
         return views.call_view(runner.call)

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -31,6 +32,9 @@ from ari_app.transfer.turn import Told
 log = structlog.get_logger(__name__)
 
 TALKING = frozenset({State.TALKING, State.CONNECTED})
+ARRIVING = frozenset({State.NEW, State.CONNECTING})
+ARRIVAL_PATIENCE = 1.0
+"Seconds a user event waits for the call it is about: Asterisk moves a caller only when what is played has ended."
 FAR_HALF = ";2"
 "Asterisk's ending of the id of a Local channel's half that runs the dialplan; its user events reach us unasked."
 
@@ -88,6 +92,8 @@ class Desk:
         "Calls of the journal that wait for the first snapshot."
         self._tasks: asyncio.TaskGroup | None = None
         self._idle: asyncio.Future[None] | None = None
+        self._moved_on = asyncio.Event()
+        "Some call has made a step; the next one has an event of its own."
 
     # Life
 
@@ -163,6 +169,8 @@ class Desk:
         for phase in told:
             log.info("phase", transfer_id=phase.transfer_id, phase=phase.phase.value, elapsed=phase.elapsed)
         self._on_step(call, told)
+        self._moved_on.set()
+        self._moved_on = asyncio.Event()
         self._note_idle()
 
     def _index(self, runner: Runner, call: Call) -> None:
@@ -187,6 +195,28 @@ class Desk:
     def carrying(self, leg: str) -> Runner | None:
         """The live call that has this leg, a supervisor's included."""
         return self._where.get(leg, (None, Role.OTHER))[0]
+
+    def is_here(self, reference: str) -> bool:
+        runner = self.find(reference)
+        return runner is not None and runner.call.state not in ARRIVING
+
+    async def arrived(self, reference: str, within: float = ARRIVAL_PATIENCE) -> None:
+        """Returns when this call can be asked for something, or when it is no use to wait. Whoever moves a caller here
+        or answers one, and asks in the same breath, may be ahead of what Asterisk tells us."""
+        with suppress(TimeoutError):
+            async with self._clock.until(self._clock.now() + within):
+                while not self.is_here(reference):
+                    await self._moved_on.wait()
+
+    def beside(self, work: Coroutine[Any, Any, None]) -> None:
+        """Runs something for as long as this process has calls."""
+        self._spawn(self._guarded(work))
+
+    async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except Exception:
+            log.exception("work beside the calls failed")
 
     def overheard(self, call_id: str, event: ev.Event) -> None:
         """From whoever listens in on this call; it may have ended meanwhile."""

@@ -25,6 +25,9 @@ log = structlog.get_logger(__name__)
 REFER_HANDLING = "PJSIP_TRANSFER_HANDLING()"
 """Channel variable. With `ari-only` a REFER moves nobody in Asterisk; it becomes an event, and the app tells how it
 went on."""
+NOT_FORWARDED = {"FORWARD_CONTEXT": "warm-transfer-forwards-nobody"}
+"""Channel variable, and a context that is in no dialplan: where Asterisk looks for whom a 302 names. Else it looks
+where the endpoint's callers come in, and the app would have one more caller."""
 LEAVING = (400, 422)
 "Asterisk 22 on adding a channel that is gone, or no longer ours: its own end is told by an event."
 RELEASE_PAUSES = (0.1, 0.3, 1.0, 2.0)
@@ -228,6 +231,7 @@ class Effects:
             body={
                 "variables": {
                     **({REFER_HANDLING: "ari-only"} if do.agent.refers else {}),
+                    **NOT_FORWARDED,
                     **names,
                     **_headers(do.agent.endpoint, headers),
                 }
@@ -279,6 +283,7 @@ class Effects:
             body={
                 "variables": {
                     **({REFER_HANDLING: "ari-only"} if attempt.route.refers else {}),
+                    **NOT_FORWARDED,
                     "WT_CALL_ID": do.call_id,
                     **_headers(attempt.route.endpoint, headers),
                 }

@@ -41,6 +41,9 @@ from ari_app.wire import (
 
 log = structlog.get_logger(__name__)
 
+EVENTS = frozenset({"WarmTransferRequest", "WarmTransferTranscript", "WarmTransferCancel", "WarmTransferWhisper"})
+MOST_EARLY = 200
+"User events that wait for their call at once; one more is answered as things are."
 NUMBER = re.compile(r"\+?[0-9*#]{1,32}")
 
 
@@ -107,11 +110,29 @@ class Intake:
         self.reachability: Reachability | None = None
         self._seals = Seals(rules.signers)
         self._began = clock.now()
+        self._early = 0
+        "User events that wait for their call."
 
     # By ARI user event
 
     def on_user_event(self, name: str, variables: Mapping[str, Any], channel: str | None) -> None:
         """Never raises: a refusal is told to whom the request says it wants to be told."""
+        if name not in EVENTS:
+            return
+        if channel is None or self._desk.is_here(channel) or self._early >= MOST_EARLY:
+            self._heard(name, variables, channel)
+        else:
+            self._early += 1
+            self._desk.beside(self._heard_once_arrived(name, variables, channel))
+
+    async def _heard_once_arrived(self, name: str, variables: Mapping[str, Any], channel: str) -> None:
+        try:
+            await self._desk.arrived(channel)
+        finally:
+            self._early -= 1
+        self._heard(name, variables, channel)
+
+    def _heard(self, name: str, variables: Mapping[str, Any], channel: str | None) -> None:
         match name:
             case "WarmTransferRequest":
                 self._requested(variables, channel)

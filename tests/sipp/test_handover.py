@@ -85,6 +85,17 @@ async def test_handed_over_and_accepted(stage):
         await stage.supervisor.ended()
 
 
+async def test_asked_for_in_the_same_breath(stage):
+    """The other application waits for nothing between the move and the request."""
+    async with Other(stage.lab) as other:
+        await with_the_other(stage, other, supervisor=Reject(486))
+        for number in (1, 2, 3):
+            await other.hand_over(stage.channel)
+            await stage.ask()
+            assert (await stage.ari.ended(count=number))["outcome"] == "busy"
+            await other.entered(stage.channel, "returned", stage.ari.phases[-1]["transfer_id"])
+
+
 @pytest.mark.parametrize(("code", "outcome"), [(486, "busy"), (603, "rejected")])
 async def test_handed_over_and_not_reached(stage, code, outcome):
     """The other application has the caller again and is told which transfer ended how."""

@@ -23,3 +23,15 @@ async def test_the_supervisors_phone_refuses(stage, code, outcome, phase):
     assert (result["outcome"], result["sip_code"], result["phase"]) == (outcome, code, phase)
     assert [a["sip_code"] for a in result["attempts"]] == [code]
     assert "caller_returned" in stage.ari.names()
+
+
+async def test_a_phone_that_redirects_brings_no_new_caller(stage):
+    """Asterisk follows a 302 into the dialplan by itself, which ends in the app, at the agent."""
+    await stage.talking(supervisor=Reject(302))
+    await stage.ask()
+    result = await stage.ari.ended()
+    assert (result["outcome"], result["sip_code"]) == ("unreachable", 302)
+    await stage.are_back()
+    await stage.asterisk_has(channels=2, bridges=1)
+    assert len((await stage.app.get("/v1/calls"))["body"]) == 1
+    assert len(stage.agent.calls) == 1

@@ -8,8 +8,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
@@ -158,6 +159,29 @@ def test_watch_without_an_id_tells_what_changes(
     monkeypatch.setattr(cli.time, "sleep", after_two_looks)
     status, out, _ = run("watch", "-c", str(config))
     assert status == 130 and out.count("transfer_cancelled") == 1
+
+
+def test_watch_without_an_id_leaves_no_phase_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However much happens between two looks, and of what ended before only the end."""
+    before, live = {**VIEW, "transfer_id": "tr_0"}, {**VIEW, "phase": "started", "result": None}
+    looks = iter([([before], 3), ([live, before], 1), ([VIEW, before], 3), ([VIEW, before], 3)])
+
+    class App:
+        happened = 0
+
+        def ask(self, *_: object, **__: object) -> object:
+            views, self.happened = next(looks)
+            return views
+
+        def phases(self, ref: str, **_: object) -> list[dict[str, Any]]:
+            return [{**each, "transfer_id": ref} for each in PHASES[: self.happened]]
+
+    monkeypatch.setattr(cli.time, "sleep", lambda _: None)
+    told = []
+    with suppress(RuntimeError):
+        for payload in cli._changes(cast(cli.Api, App())):
+            told.append((payload["transfer_id"], payload["sequence"]))
+    assert told == [("tr_0", 3), ("tr_1", 1), ("tr_1", 2), ("tr_1", 3)]
 
 
 @pytest.mark.parametrize("command", [["transfers"], ["cancel", "tr_1"], ["watch", "tr_1"], ["show", "tr_1"]])

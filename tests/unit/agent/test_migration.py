@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
-import logging
+import asyncio
+from typing import ClassVar
 
+import pytest
 from fake_asterisk import CHANNEL, LOGIN, ending, phase, story
 
-from ari_app import Agent, AgentSession, SIPDestination, WarmTransferConfig, WarmTransferPhase, function_tool
+from ari_app import (
+    Agent,
+    AgentSession,
+    Pipeline,
+    SIPDestination,
+    WarmTransferConfig,
+    WarmTransferError,
+    WarmTransferPhase,
+    function_tool,
+)
 
 
 class CustomerService(Agent):
@@ -14,7 +25,7 @@ class CustomerService(Agent):
         super().__init__(instructions="Help the caller. If a human is asked for, call escalate_to_human.")
 
     async def on_enter(self) -> None:
-        logging.getLogger(__name__).info("the call begins")
+        await self.session.say("Good morning, what can I do for you?")
 
     async def on_exit(self) -> None:
         pass
@@ -44,7 +55,12 @@ class CustomerService(Agent):
 async def a_call(asterisk):
     username, password = LOGIN
     return AgentSession(
-        agent=CustomerService(), ari_url=asterisk.url, username=username, password=password, channel_id=CHANNEL
+        agent=CustomerService(),
+        pipeline=Pipeline(),
+        ari_url=asterisk.url,
+        username=username,
+        password=password,
+        channel_id=CHANNEL,
     )
 
 
@@ -60,9 +76,11 @@ async def test_it_runs(asterisk):
     def on_done(payload):
         lines.append("done")
 
-    await session.start()
+    running = asyncio.create_task(session.start(wait_for_participant=True, run_until_shutdown=True))
     answer = await session.agent.escalate_to_human.invoke('{"reason": "a refund"}')
+    assert not running.done()
     await session.aclose()
+    await running
 
     assert answer == "You are connected to a supervisor."
     assert lines[0] == "started {}" and sorted(lines)[-1].startswith("transfer_complete") and "done" in lines
@@ -77,3 +95,27 @@ async def test_it_stays_with_the_caller_when_nobody_is_free(asterisk):
     ]
     async with await a_call(asterisk) as session:
         assert await session.agent.escalate_to_human("a refund") == "Nobody is free right now. I stay with you."
+
+
+async def test_who_is_told_to_stop_closes_the_session(asterisk):
+    session = await a_call(asterisk)
+    running = asyncio.create_task(session.start(run_until_shutdown=True))
+    await asyncio.sleep(0)
+    running.cancel()
+    await asyncio.wait([running])
+    with pytest.raises(WarmTransferError, match="closed"):
+        await session.agent.escalate_to_human("a refund")
+
+
+async def test_a_pipeline_that_can_speak_says_what_the_session_is_to_say(asterisk, caplog):
+    class Voice:
+        said: ClassVar[list[str]] = []
+
+        async def say(self, text):
+            self.said.append(text)
+
+    async with await a_call(asterisk) as session:
+        assert "nobody heard it" in caplog.text
+        session.pipeline = Voice()
+        await session.say("One moment.")
+    assert Voice.said == ["One moment."]

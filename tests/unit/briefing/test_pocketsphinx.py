@@ -38,7 +38,9 @@ def test_near_misses_are_no_acceptance(phrase: str) -> None:
     assert not measure(case(phrase, Intent.NONE)).is_false_accept
 
 
-@pytest.mark.parametrize("kind", ["silence", "hiss", "hum", "clicks", "a long speech", "one sample", "nothing"])
+@pytest.mark.parametrize(
+    "kind", ["silence", "hiss", "hum", "clicks", "a long speech", "the end of a hello", "one sample", "nothing"]
+)
 def test_what_is_no_phrase_is_an_empty_text(kind: str) -> None:
     rng, second = np.random.default_rng(5), np.arange(RATE)
     audio = {
@@ -47,6 +49,7 @@ def test_what_is_no_phrase_is_an_empty_text(kind: str) -> None:
         "hum": 8000 * np.sin(2 * np.pi * 350 * second / RATE) + 8000 * np.sin(2 * np.pi * 440 * second / RATE),
         "clicks": np.where(rng.random(RATE) < 0.001, 20_000, 0),
         "a long speech": rng.standard_normal(9 * RATE) * 2000,
+        "the end of a hello": rng.standard_normal(RATE // 25) * 2000,
         "one sample": np.ones(1),
         "nothing": np.zeros(0),
     }[kind]

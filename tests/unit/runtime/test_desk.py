@@ -172,7 +172,9 @@ async def test_an_introduction_that_does_not_end_is_ended():
 
 def told_to(world, leg):
     (made,) = (m for m in world.ari.made("channels.originateWithId") if m["channelId"] == leg)
-    return {n.removeprefix("PJSIP_HEADER(add,").rstrip(")"): v for n, v in made["body"]["variables"].items()}
+    variables = dict(made["body"]["variables"])
+    assert variables.pop("FORWARD_CONTEXT") == "warm-transfer-forwards-nobody"
+    return {n.removeprefix("PJSIP_HEADER(add,").rstrip(")"): v for n, v in variables.items()}
 
 
 async def test_the_invite_says_what_is_known_when_the_rule_wants_it(world):

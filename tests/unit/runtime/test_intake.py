@@ -2,6 +2,7 @@
 
 import pytest
 
+from ari_app.runtime.desk import ARRIVAL_PATIENCE
 from ari_app.transfer.model import State
 from tests.unit.runtime.conftest import CALLER, World
 
@@ -49,8 +50,50 @@ async def test_refused_requests_change_nothing(world, variables, key):
 async def test_a_request_for_no_call_is_refused(world):
     world.desk.user_event("WarmTransferRequest", {"reply_to": "agent-app", "destination": GOOD}, "unknown")
     await world.settle()
+    world.clock.advance(ARRIVAL_PATIENCE)
+    await world.settle()
     assert "source" in world.payloads[0]["data"]["reason"]
     assert world.payloads[0]["call_id"] is None
+
+
+@pytest.mark.parametrize("news_first", [True, False])
+@pytest.mark.parametrize("args", [("handover", "return=bot"), ("hold",)])
+async def test_who_moves_a_caller_here_may_ask_in_the_same_breath(world, news_first, args):
+    """What Asterisk tells of the caller is then ahead of the request by nothing, or comes after it."""
+    if news_first:
+        world.ari.caller_arrives(CALLER, *args)
+    world.desk.user_event("WarmTransferTranscript", {"turns": [{"role": "user", "content": "Twice!"}]}, CALLER)
+    for _ in range(3):
+        world.ask(request_id="r1")
+    if not news_first:
+        await world.settle()
+        world.ari.caller_arrives(CALLER, *args)
+    await world.settle()
+    assert [p["phase"] for p in world.payloads][:2] == ["started", "summary_generating"]
+    assert "transfer_failed" not in [p["phase"] for p in world.payloads]
+    assert [turn.content for turn in world.call.conversation] == ["Twice!"]
+    assert len(world.ari.made("channels.originateWithId")) == 1
+
+
+async def test_an_agent_may_ask_as_soon_as_it_has_answered(world):
+    world.ari.caller_arrives(CALLER)
+    await world.settle()
+    leg = world.agent_leg
+    world.desk.user_event("WarmTransferRequest", {"destination": GOOD}, leg)
+    world.ari.answers(leg)
+    await world.settle()
+    assert world.call.state is State.DIALING
+
+
+async def test_an_agent_that_still_rings_is_asked_for_in_vain(world):
+    world.ari.caller_arrives(CALLER)
+    await world.settle()
+    world.ask(request_id="r1")
+    await world.settle()
+    world.clock.advance(ARRIVAL_PATIENCE)
+    await world.settle()
+    (payload,) = world.payloads
+    assert payload["data"]["outcome"] == "refused" and "connecting" in payload["data"]["reason"]
 
 
 async def test_the_agents_leg_may_be_the_source(world):

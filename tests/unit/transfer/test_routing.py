@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ari_app.config import RoutingRule
 from ari_app.transfer.routing import NotAllowed, Rule, Wanted, matches, route
 
 RULES = {
@@ -23,6 +24,12 @@ def test_an_allowed_destination_becomes_a_dial_string():
     made = route(Wanted("rr_sales", "+14155550123", "+14155550100"), RULES)
     assert (made.endpoint, made.sip_call_from) == ("PJSIP/+14155550123@trunk-a", "+14155550100")
     assert made.context == "x-headers"
+
+
+def test_a_rule_may_ring_one_phone_whatever_is_dialed():
+    desk = RoutingRule(endpoint="PJSIP/lab/sip:2001@127.0.0.1:5090", destinations=("+1415*",))
+    rules = {"rr_desk": Rule("rr_desk", desk.endpoint, destinations=desk.destinations)}
+    assert route(Wanted("rr_desk", "+14155550123"), rules).endpoint == "PJSIP/lab/sip:2001@127.0.0.1:5090"
 
 
 def test_the_rules_first_number_is_presented_when_none_is_asked_for():
