@@ -301,6 +301,7 @@ def rules_of(settings: Settings) -> Rules:
                 ring_timeout=rule.ring_timeout,
                 max_concurrent=rule.max_concurrent,
                 context=rule.context,
+                keys_reach_caller=rule.keys_reach_caller,
                 connected_line=rule.connected_line,
                 refer=rule.refer,
                 present=rule.present,

@@ -205,6 +205,8 @@ class RoutingRule(Section):
     "Seconds for which whoever declined is not rung again, where others can be; 0: not at all. Forgotten at a restart."
     context: Literal["none", "user-to-user", "x-headers"] = "none"
     "What the supervisor's INVITE says about the call in headers: `User-to-User`, `X-WT-…`, or nothing. PJSIP only."
+    keys_reach_caller: bool = False
+    "After the join the caller hears the supervisor's keys, as a door phone has to; otherwise never one."
     connected_line: bool = False
     """Once joined, the supervisor's phone shows the caller's number and name, unless the caller withholds them: one
     UPDATE with P-Asserted-Identity. PJSIP only."""

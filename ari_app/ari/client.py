@@ -20,7 +20,7 @@
     bridges.createWithId         bridgeId* type name
     bridges.destroy, .get        bridgeId*
     bridges.list                 none
-    bridges.addChannel           bridgeId* channel* role mute inhibitConnectedLineUpdates
+    bridges.addChannel           bridgeId* channel* role mute absorbDTMF inhibitConnectedLineUpdates
     bridges.removeChannel        bridgeId* channel*
     events.userEvent             eventName* application* source
                                  body={"variables": {...any JSON...}}

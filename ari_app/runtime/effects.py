@@ -329,9 +329,9 @@ class Effects:
 
     @_do.register
     async def _(self, do: cmd.SeatSupervisor) -> None:
-        reply = await self._repeatable(
-            "bridges.addChannel", bridgeId=do.room_id, channel=do.channel_id, absorbDTMF=True
-        )
+        """A key that is pressed twice, or after the yes, would be heard by the caller."""
+        seat = {"bridgeId": do.room_id, "channel": do.channel_id, "absorbDTMF": not do.keys_pass}
+        reply = await self._repeatable("bridges.addChannel", **seat)
         if not reply.ok and reply.status not in LEAVING:
             self._tell(ev.SupervisorFailed(do.channel_id, _why("bring the supervisor into the room", reply)))
 

@@ -107,6 +107,8 @@ class SeatSupervisor(Command):
 
     channel_id: str
     room_id: str
+    keys_pass: bool = False
+    "Whether others in the room hear this leg's keys."
 
 
 @dataclass(frozen=True)

@@ -209,6 +209,7 @@ class Route:
     "Seconds."
     context: str = "none"
     "What the INVITE says about the call: `none`, `user-to-user` or `x-headers`."
+    keys_reach_caller: bool = False
     connected_line: bool = False
     "After the join the supervisor's phone shows the caller."
     dispositions: tuple[tuple[str, str], ...] = ()

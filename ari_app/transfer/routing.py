@@ -34,6 +34,7 @@ class Rule:
     max_concurrent: int = 10
     context: str = "none"
     "What the INVITE says about the call."
+    keys_reach_caller: bool = False
     connected_line: bool = False
     "After the join the supervisor's phone shows the caller."
     refer: bool = False
@@ -88,6 +89,7 @@ def route(wanted: Wanted, rules: Mapping[str, Rule]) -> Route:
         headers=tuple(wanted.headers),
         ring_timeout=rule.ring_timeout,
         context=rule.context,
+        keys_reach_caller=rule.keys_reach_caller,
         connected_line=rule.connected_line,
         dispositions=rule.dispositions,
         recall_within=rule.recall_within,

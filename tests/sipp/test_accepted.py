@@ -1,6 +1,16 @@
 """The supervisor accepts: by key, and by speech."""
 
+import asyncio
+
+from ari_app.testing.phone import Answer, Phone
 from tests.sipp.conftest import AGENT, CALLER, MUSIC, SUPERVISOR
+
+DOOR = """
+[routing_rules.rr_door]
+endpoint = "PJSIP/lab/sip:{{to}}@127.0.0.1:{port}"
+destinations = ["2???"]
+keys_reach_caller = true
+"""
 
 
 async def test_accepted_by_key(stage):
@@ -30,6 +40,20 @@ async def test_keys_after_the_yes_do_not_reach_the_caller(stage):
     await stage.are_connected()
     assert (await stage.ari.ended())["outcome"] == "completed"
     assert stage.caller.heard.events() == [], "a key leaked to the caller"
+
+
+async def test_a_door_that_is_opened_by_a_key_hears_it(stage):
+    opener = await stage.people.enter_async_context(Phone.listener(tone=SUPERVISOR, name="opener", behaviour=Answer()))
+    await stage.set(more=DOOR.format(port=opener.sipp.port))
+    await stage.talking()
+    await stage.ask("rr_door", summary="Somebody is at the door.")
+    await stage.ari.phase("briefing_started")
+    await opener.press("1")
+    await stage.ari.phase("transfer_complete")
+    await opener.press("5")
+    async with asyncio.timeout(2):
+        while stage.caller.heard.digits() != "5":  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
 
 
 async def test_accepted_by_speech(stage):

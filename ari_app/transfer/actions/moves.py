@@ -15,6 +15,7 @@ from ari_app.transfer.commands import (
     OpenRoom,
     Release,
     RingSupervisor,
+    SeatSupervisor,
     SendToFallback,
     StartBriefing,
     StopBriefing,
@@ -146,6 +147,11 @@ def warm_briefing(turn: Turn) -> None:
     """A line for the assistant while it still rings, so that the first word needs none to be opened."""
     if turn.attempt.media_id is None:
         turn.do(WarmBriefing(_new_line(turn)))
+
+
+def seat_supervisor(turn: Turn) -> None:
+    attempt = turn.attempt
+    turn.do(SeatSupervisor(attempt.channel_id, attempt.room_id, attempt.route.keys_reach_caller))
 
 
 def start_briefing(turn: Turn, *, again: bool = False) -> None:

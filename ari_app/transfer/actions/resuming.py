@@ -12,7 +12,6 @@ from ari_app.transfer.commands import (
     PrepareBriefing,
     Release,
     ReturnCaller,
-    SeatSupervisor,
 )
 from ari_app.transfer.model import Owned, OwnedKind, State
 from ari_app.transfer.turn import Turn
@@ -57,7 +56,7 @@ def _resume_supervisors(turn: Turn, event: ev.Resumed) -> None:
     for attempt in turn.each(live):
         _drop_line(turn)
         if call.stage(attempt) is State.BRIEFING:
-            turn.do(SeatSupervisor(attempt.channel_id, attempt.room_id))
+            moves.seat_supervisor(turn)
             moves.start_briefing(turn)
 
 
@@ -78,7 +77,7 @@ def _drop_line(turn: Turn) -> None:
 def _resume_joining(turn: Turn, event: ev.Resumed) -> None:
     turn.go(State.JOINING, deadline=turn.now + moves.CONFIRM)
     if not turn.attempt.seated:
-        turn.do(SeatSupervisor(turn.attempt.channel_id, turn.attempt.room_id))
+        moves.seat_supervisor(turn)
     if not (turn.transfer.caller_seated and turn.attempt.seated):
         moves.join(turn)
 

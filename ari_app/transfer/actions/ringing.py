@@ -6,7 +6,7 @@ from ari_app.transfer import digits
 from ari_app.transfer import events as ev
 from ari_app.transfer.actions import failing, joining, moves
 from ari_app.transfer.causes import outcome_of
-from ari_app.transfer.commands import SeatSupervisor, SendDigits
+from ari_app.transfer.commands import SendDigits
 from ari_app.transfer.model import Outcome, Phase
 from ari_app.transfer.turn import Turn
 
@@ -43,7 +43,7 @@ def supervisor_there(turn: Turn, event: ev.SupervisorAnswered | ev.DigitsSent) -
     """To be briefed; or, where the agent wants no briefing, to be joined: the answer is the yes."""
     request, behind = turn.transfer.request, turn.attempt.route.picks_up_within
     turn.set_attempt(answered_at=turn.now, deadline=turn.now + behind + request.briefing_timeout)
-    turn.do(SeatSupervisor(event.channel_id, turn.attempt.room_id))
+    moves.seat_supervisor(turn)
     if request.is_blind:
         joining.commit(turn)
     else:
