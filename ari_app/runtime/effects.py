@@ -25,6 +25,10 @@ log = structlog.get_logger(__name__)
 REFER_HANDLING = "PJSIP_TRANSFER_HANDLING()"
 """Channel variable. With `ari-only` a REFER moves nobody in Asterisk; it becomes an event, and the app tells how it
 went on."""
+LOOKS = {"bridges.destroy": ("bridges.get", "bridgeId"), "channels.hangup": ("channels.get", "channelId")}
+"What was asked to go, and how to see whether it is gone."
+LOOK_PAUSES = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
+"Seconds between looks; what is still there then is swept after the next connection."
 NOT_FORWARDED = {"FORWARD_CONTEXT": "warm-transfer-forwards-nobody"}
 """Channel variable, and a context that is in no dialplan: where Asterisk looks for whom a 302 names. Else it looks
 where the endpoint's callers come in, and the app would have one more caller."""
@@ -436,10 +440,24 @@ class Effects:
     async def _release(self, operation: str, id: str, **parameters: Any) -> None:
         """Once in its turn; when Asterisk does not answer, again beside the other commands: a caller who is waiting
         to be moved does not wait for what is being cleared away."""
-        if (await self._ari.call(operation, **parameters)).fate is Fate.UNKNOWN:
+        reply = await self._ari.call(operation, **parameters)
+        if reply.ok:
+            self._beside(self._see_out(operation, id))
+        elif reply.fate is Fate.UNKNOWN:
             self._beside(self._release_later(operation, id, **parameters))
         else:
             self._tell(ev.Released(id))
+
+    async def _see_out(self, operation: str, id: str) -> None:
+        """Asterisk answers before the thing is gone, and does not always say when it is: an empty bridge has nobody who
+        is told, and a phone that is being called has none yet."""
+        question, name = LOOKS[operation]
+        wanted: dict[str, Any] = {name: id}
+        for pause in LOOK_PAUSES:
+            await asyncio.sleep(pause)
+            if not (await self._ari.call(question, **wanted)).ok:
+                break
+        self._tell(ev.Released(id))
 
     async def _release_later(self, operation: str, id: str, **parameters: Any) -> None:
         """What Asterisk never answers for is swept after the next connection."""

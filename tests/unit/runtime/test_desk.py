@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from ari_app.runtime.effects import INTRODUCTION
+from ari_app.runtime.effects import INTRODUCTION, NOT_FORWARDED
 from ari_app.testing.fake_ari import FakeAri
 from ari_app.testing.jumping import at_once
 from ari_app.transfer.model import Outcome, State
@@ -33,6 +33,27 @@ async def test_a_whole_transfer(world):
     assert world.ari.channels[CALLER].bridge == world.ari.channels[supervisor].bridge
     assert agent not in world.ari.channels
     assert talk not in world.ari.bridges
+
+
+async def test_the_end_is_told_when_it_was_seen_that_nothing_is_left():
+    """Asterisk answers before what was released is gone."""
+    seen = asyncio.Event()
+
+    async def until_seen(seconds):
+        if seconds:
+            await seen.wait()
+
+    async with World(FakeAri(apps=("agent-app",), sleep=until_seen)).running() as world:
+        await world.talking()
+        world.ari.delay("bridges.get", 1.0)
+        world.ask()
+        await world.settle()
+        world.desk.user_event("WarmTransferCancel", {"reason": "no more"}, CALLER)
+        await world.settle()
+        assert world.phases[-1] == "caller_returned"
+        seen.set()
+        await world.settle()
+        assert world.phases[-1] == "transfer_cancelled"
 
 
 async def test_nothing_is_left_when_everybody_has_hung_up(world):
@@ -172,9 +193,8 @@ async def test_an_introduction_that_does_not_end_is_ended():
 
 def told_to(world, leg):
     (made,) = (m for m in world.ari.made("channels.originateWithId") if m["channelId"] == leg)
-    variables = dict(made["body"]["variables"])
-    assert variables.pop("FORWARD_CONTEXT") == "warm-transfer-forwards-nobody"
-    return {n.removeprefix("PJSIP_HEADER(add,").rstrip(")"): v for n, v in variables.items()}
+    said = {n: v for n, v in made["body"]["variables"].items() if n not in NOT_FORWARDED}
+    return {n.removeprefix("PJSIP_HEADER(add,").rstrip(")"): v for n, v in said.items()}
 
 
 async def test_the_invite_says_what_is_known_when_the_rule_wants_it(world):
