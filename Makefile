@@ -3,6 +3,8 @@
 MAKEFLAGS += --no-print-directory --no-builtin-rules
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
+# Where it is set, every program of the tests would compile the package anew.
+unexport PYTHONDONTWRITEBYTECODE
 GENERATORS := $(filter-out scripts/bootstrap scripts/record-%,$(wildcard scripts/*))
 
 .DEFAULT_GOAL := help
@@ -23,7 +25,7 @@ test: lint types ## all checks: ruff, mypy, pytest (unit, contracts, sipp); the 
 	  $(PYTEST) --last-failed --last-failed-no-failures none || { echo 'test: pytest failed (see above)' >&2; exit 1; }; }
 
 unit: setup ## tests without Asterisk, in seconds
-	@$(PYTEST) -q tests/unit
+	@$(PYTEST) -q -n 2 --dist worksteal tests/unit
 
 sipp: setup ## the stories on a real Asterisk with SIPp and RTP
 	@$(PYTEST) tests/sipp
