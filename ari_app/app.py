@@ -26,13 +26,14 @@ from ari_app.briefing.providers.breaker import Breakers, Condition
 from ari_app.briefing.session import VoiceBriefer
 from ari_app.briefing.talk import beside
 from ari_app.config import AgentSettings, Settings
+from ari_app.database import check_url
 from ari_app.errors import SettingsError
 from ari_app.http.api import build
 from ari_app.http.finding import Finder
 from ari_app.http.metrics import Metrics
 from ari_app.http.server import listen, serve
 from ari_app.http.webhooks import Receiver, Webhooks, opened
-from ari_app.journal import SqlJournal, check_url
+from ari_app.journal import SqlJournal
 from ari_app.listening.overhearing import Overhearing, Wish
 from ari_app.listening.tap import Tap
 from ari_app.runtime.clock import SystemClock

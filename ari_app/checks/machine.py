@@ -40,7 +40,8 @@ def _voice_activity() -> Finding:
 
 
 async def journal(settings: Settings) -> Finding:
-    from ari_app.journal import SqlJournal, sqlite_file
+    from ari_app.database import sqlite_file
+    from ari_app.journal import SqlJournal
 
     url = settings.journal.url
     mend = "give the app's user write access there, or set another journal.url"

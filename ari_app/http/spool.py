@@ -8,24 +8,23 @@ between the journal and the spool is found at the next start.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
-from ari_app.errors import JournalError
+from ari_app.database import engine_for, translated, try_file, upsert
 from ari_app.http.waiting import Message
 
 DEADLINE = 5.0
 "Seconds after which the database has failed."
+BUSY = DEADLINE / 2
+"Seconds SQLite waits for another process's lock."
+SPOOL = "the webhooks' spool"
 
 Key = tuple[str, str, int]
 "Webhook, transfer, sequence."
@@ -60,28 +59,22 @@ class Spool:
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
-        dialect: Any = postgresql if engine.dialect.name == "postgresql" else sqlite
-        self._put = _upsert(dialect.insert, spool)
-        self._mark = _upsert(dialect.insert, marks)
+        self._put = upsert(engine.dialect.name, spool)
+        self._mark = upsert(engine.dialect.name, marks)
 
     @classmethod
     def at(cls, journal_url: str) -> Spool:
         """Beside the journal with this URL; nothing is opened yet."""
         url = sa.make_url(journal_url)
-        if url.get_backend_name() == "postgresql":
-            waits = {"timeout": DEADLINE, "command_timeout": DEADLINE}
-            asynchronous = url.set(drivername="postgresql+asyncpg")
-            return cls(create_async_engine(asynchronous, pool_pre_ping=True, connect_args=waits))
-        engine = create_async_engine(_beside(url), connect_args={"timeout": DEADLINE / 2})
-        sa.event.listen(engine.sync_engine, "connect", _survives_kill)
-        return cls(engine)
+        beside = url if url.get_backend_name() == "postgresql" else _beside(url)
+        return cls(engine_for(beside, deadline=DEADLINE, busy=BUSY))
 
     async def prepare(self) -> None:
         """Makes the tables if need be."""
         if self._engine.dialect.name == "sqlite":
-            with _translated("open"):
-                await asyncio.to_thread(_try_file, Path(self._engine.url.database or ""))
-        with _translated("open"):
+            with translated("open", SPOOL):
+                await asyncio.to_thread(try_file, Path(self._engine.url.database or ""), BUSY)
+        with translated("open", SPOOL):
             async with asyncio.timeout(DEADLINE), self._engine.begin() as connection:
                 await connection.run_sync(tables.create_all)
 
@@ -94,7 +87,7 @@ class Spool:
         return {(row.webhook, row.transfer_id): row.sequence for row in await self._read(sa.select(marks))}
 
     async def _read(self, query: sa.Select[Any]) -> Sequence[sa.Row[Any]]:
-        with _translated("read"):
+        with translated("read", SPOOL):
             async with asyncio.timeout(DEADLINE), self._engine.connect() as connection:
                 rows: Sequence[sa.Row[Any]] = (await connection.execute(query)).all()
                 return rows
@@ -109,7 +102,7 @@ class Spool:
             (self._mark, marked),
             (_UNMARK, [_named(line, "out_") for line, number in taken_over.items() if number is None]),
         )
-        with _translated("write"):
+        with translated("write", SPOOL):
             async with asyncio.timeout(DEADLINE), self._engine.begin() as connection:
                 for statement, rows in work:
                     if rows:
@@ -131,40 +124,8 @@ _TAKE_OUT = _take_out(spool, "webhook", "transfer_id", "sequence")
 _UNMARK = _take_out(marks, "webhook", "transfer_id")
 
 
-def _upsert(insert: Any, table: sa.Table) -> sa.Insert:
-    statement = insert(table)
-    changes = {column.name: statement.excluded[column.name] for column in table.c if not column.primary_key}
-    upsert: sa.Insert = statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=changes)
-    return upsert
-
-
 def _beside(url: URL) -> URL:
     """warm-transfer.db → warm-transfer.webhooks.db"""
     journal = Path(url.database or "warm-transfer.db")
     file = journal.with_name(f"{journal.stem}.webhooks{journal.suffix}")
-    return URL.create("sqlite+aiosqlite", database=str(file))
-
-
-def _try_file(file: Path) -> None:
-    """Fails here for whatever is wrong with the file: aiosqlite leaves a thread behind if it fails there."""
-    with contextlib.closing(sqlite3.connect(file, DEADLINE / 2)) as raw:
-        raw.execute("PRAGMA journal_mode=WAL")
-
-
-def _survives_kill(connection: Any, _record: Any) -> None:
-    """As the journal: a commit is in the kernel's hands, which `kill -9` does not reach."""
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA synchronous=NORMAL")
-    cursor.close()
-
-
-@contextlib.contextmanager
-def _translated(verb: str) -> Iterator[None]:
-    try:
-        yield
-    except TimeoutError:
-        raise JournalError(f"can't {verb} the webhooks' spool: no answer in time") from None
-    except (SQLAlchemyError, sqlite3.Error, OSError) as error:
-        cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
-        reason = (str(cause) or type(cause).__name__).splitlines()[0]
-        raise JournalError(f"can't {verb} the webhooks' spool: {reason}") from None
+    return URL.create("sqlite", database=str(file))

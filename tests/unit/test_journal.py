@@ -17,9 +17,9 @@ from typing import Any, get_type_hints
 
 import pytest
 
-from ari_app import journal as journal_module
 from ari_app.errors import JournalError
 from ari_app.journal import SqlJournal, decode, encode
+from ari_app.journal import sql as journal_module
 from ari_app.runtime.ports import Step
 from ari_app.transfer.events import EVENTS, CallArrived, CallerAnswered, CallerLeft, SummaryReady, TransferRequested
 from ari_app.transfer.model import Agent, Call, Entry, LegState, Outcome, Request, Route, State, Transfer, Turn

@@ -18,7 +18,7 @@ ALLOWED = {
     "briefing": {"briefing", "media", "runtime", "transfer", "errors", "config"},
     "listening": {"listening", "briefing", "media", "runtime", "transfer", "errors"},
     "agents": {"agents", "briefing", "runtime", "transfer", "errors", "wire"},
-    "http": {"http", "runtime", "transfer", "errors", "config", "wire"},
+    "http": {"http", "runtime", "transfer", "errors", "config", "wire", "database"},
 }
 
 

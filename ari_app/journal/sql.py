@@ -13,87 +13,40 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
-import sqlite3
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
-from functools import cache
-from importlib import import_module
-from importlib.util import find_spec
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
 import sqlalchemy as sa
 import structlog
-from pydantic import TypeAdapter, ValidationError
-from pydantic_core import PydanticSerializationError
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from ari_app.errors import JournalError, SettingsError
+from ari_app.database import engine_for, reason, sqlite_file, translated, try_file, upsert
+from ari_app.errors import JournalError
+from ari_app.journal.codec import decode, load_all
+from ari_app.journal.tables import about, call_row, calls, is_open, step_row, steps, tables, transfer_row, transfers
 from ari_app.runtime.ports import Step
-from ari_app.transfer.events import EVENTS, Event
 from ari_app.transfer.model import Call, State
 
 SCHEMA = 1
-"Version of the tables below; a journal with a newer one is refused."
+"Version of the tables; a journal with a newer one is refused."
 DEADLINE = 2.0
 "Seconds after which an append, or a read, has failed."
-BUSY_MS = 1_000
-"Milliseconds SQLite waits for another process's lock; well under the deadline, so that the writer recovers first."
+BUSY = 1.0
+"Seconds SQLite waits for another process's lock; well under the deadline, so that the writer recovers first."
 LARGEST_BATCH = 500
 CHECKPOINT_EVERY = 100
 "Commits between two checkpoints of SQLite's write-ahead log."
 LARGEST_LOG = 20_000
 "Pages of 4 KiB after which a commit checkpoints after all, should the background one not keep up."
+JOURNAL = "the journal"
 PURGED_AT_ONCE = 200
 "Calls; keeps each transaction short, appends wait for it."
 
 log = structlog.get_logger(__name__)
-
-tables = sa.MetaData()
-about = sa.Table(
-    "about",
-    tables,
-    sa.Column("key", sa.Text, primary_key=True),
-    sa.Column("value", sa.Text, nullable=False),
-)
-steps = sa.Table(
-    "steps",
-    tables,
-    sa.Column("call_id", sa.Text, primary_key=True),
-    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column("at", sa.Double, nullable=False),
-    sa.Column("event_name", sa.Text, nullable=False),
-    sa.Column("event_json", sa.Text, nullable=False),
-)
-calls = sa.Table(
-    "calls",
-    tables,
-    sa.Column("call_id", sa.Text, primary_key=True),
-    sa.Column("caller_channel", sa.Text, nullable=False, index=True),
-    sa.Column("state", sa.Text, nullable=False),
-    sa.Column("agent", sa.Text),
-    sa.Column("since", sa.Double, nullable=False),
-    sa.Column("arrived_at", sa.Double, nullable=False, index=True),
-    sa.Column("updated_at", sa.Double, nullable=False, index=True),
-    sa.Column("transfer_id", sa.Text),
-)
-_is_open = sa.text(f"state <> '{State.CLOSED.value}'")
-"Literal, not a parameter: SQLite uses a partial index only when it can prove the condition."
-sa.Index("ix_calls_open", calls.c.call_id, sqlite_where=_is_open, postgresql_where=_is_open)
-transfers = sa.Table(
-    "transfers",
-    tables,
-    sa.Column("transfer_id", sa.Text, primary_key=True),
-    sa.Column("call_id", sa.Text, nullable=False, index=True),
-    sa.Column("request_id", sa.Text),
-    sa.Column("started_at", sa.Double, nullable=False, index=True),
-    sa.Column("ended_at", sa.Double),
-    sa.Column("outcome", sa.Text),
-)
 
 
 @dataclass(frozen=True)
@@ -108,29 +61,6 @@ class CallEntry:
     arrived_at: float
     updated_at: float
     transfer_id: str | None
-
-
-@cache
-def _codec(name: str) -> TypeAdapter[Event]:
-    return TypeAdapter(EVENTS[name])
-
-
-def encode(event: Event) -> str:
-    """The event as JSON; `decode` gives back an equal one, but for lone surrogates, which become question marks."""
-    try:
-        return _codec(type(event).__name__).dump_json(event).decode()
-    except PydanticSerializationError:
-        return json.dumps(asdict(event), ensure_ascii=False).encode(errors="replace").decode()
-
-
-def decode(name: str, text: str) -> Event:
-    """Raises JournalError for an event this version does not know."""
-    if name not in EVENTS:
-        raise JournalError(f"the journal has an event {name!r} that this version does not know")
-    try:
-        return _codec(name).validate_json(text)
-    except ValidationError as error:
-        raise JournalError(f"the journal's {name} can't be read: {error.error_count()} fields do not fit") from None
 
 
 @dataclass(eq=False)
@@ -168,22 +98,20 @@ class SqlJournal:
     @classmethod
     async def open(cls, url: str, *, read_only: bool = False) -> SqlJournal:
         """Connects and makes the tables if need be; `read_only` makes nothing and can't append. Raises JournalError."""
-        file = _sqlite_file(url)
-        if file is not None:
-            with _translated("open"):
-                await asyncio.to_thread(_try_file, file, read_only)
-        engine = _engine(_async_url(url, read_only))
+        with translated("open", JOURNAL):
+            if file := sqlite_file(url):
+                await asyncio.to_thread(try_file, file, BUSY, read_only=read_only)
+        engine = engine_for(_url(url, read_only), deadline=DEADLINE, busy=BUSY, log_pages=LARGEST_LOG)
         journal = cls(engine)
         try:
-            with _translated("open"):
+            with translated("open", JOURNAL):
                 async with asyncio.timeout(2 * DEADLINE), engine.begin() as connection:
                     await _prepare(connection, read_only)
         except BaseException:
             await engine.dispose()
             raise
         if not read_only:
-            for name in EVENTS:
-                _codec(name)  # the first of its kind would cost a call milliseconds
+            load_all()
             journal._writer = asyncio.create_task(journal._write(), name="journal-writer")
         return journal
 
@@ -204,11 +132,11 @@ class SqlJournal:
         """Returns when the step is durable. Raises JournalError, after DEADLINE at the latest.
 
         After an error the step may yet have been written; appending the same step again is harmless."""
-        pending = _Pending(_step_row(step), _call_row(step, call), _transfer_row(call))
+        pending = _Pending(step_row(step), call_row(step, call), transfer_row(call))
         await self._written(pending)
 
     async def unfinished(self) -> Sequence[str]:
-        query = sa.select(calls.c.call_id).where(_is_open).order_by(calls.c.arrived_at)
+        query = sa.select(calls.c.call_id).where(is_open).order_by(calls.c.arrived_at)
         return [row.call_id for row in await self._read(query)]
 
     async def steps(self, call_id: str) -> Sequence[Step]:
@@ -254,7 +182,7 @@ class SqlJournal:
         ended = sa.select(calls.c.call_id).where(calls.c.state == State.CLOSED.value, calls.c.updated_at < before)
         deleted = 0
         while ids := [row.call_id for row in await self._read(ended.limit(PURGED_AT_ONCE))]:
-            with _translated("purge"):
+            with translated("purge", JOURNAL):
                 async with self._engine.begin() as connection:
                     for table in (steps, transfers, calls):
                         await connection.execute(sa.delete(table).where(table.c.call_id.in_(ids)))
@@ -262,7 +190,7 @@ class SqlJournal:
         return deleted
 
     async def _read(self, query: sa.Select[Any]) -> Sequence[sa.Row[Any]]:
-        with _translated("read"):
+        with translated("read", JOURNAL):
             async with asyncio.timeout(DEADLINE), self._engine.connect() as connection:
                 rows: Sequence[sa.Row[Any]] = (await connection.execute(query)).all()
                 return rows
@@ -305,8 +233,8 @@ class SqlJournal:
         self._queue[:0] = again
         for pending in batch:
             if pending not in again:
-                pending.settle(JournalError(f"can't write the journal: {_reason(error)}"))
-        log.warning("journal refused steps", reason=_reason(error), steps=len(batch), tried_again=len(again))
+                pending.settle(JournalError(f"can't write the journal: {reason(error)}"))
+        log.warning("journal refused steps", reason=reason(error), steps=len(batch), tried_again=len(again))
 
     async def _next_batch(self) -> list[_Pending]:
         """Waits for work; empty when the journal closes. Whoever has given up since is passed over."""
@@ -357,62 +285,17 @@ class SqlJournal:
             async with self._engine.connect() as connection:
                 await connection.execute(sa.text("PRAGMA wal_checkpoint(PASSIVE)"))
         except (SQLAlchemyError, OSError) as error:
-            log.warning("journal can't be checkpointed", reason=_reason(error))
+            log.warning("journal can't be checkpointed", reason=reason(error))
 
 
 class _Inserts:
-    """The statements of an append, in the dialect's own words for "insert or update"."""
+    """The statements of an append."""
 
     def __init__(self, dialect: str) -> None:
-        insert = import_module(f"sqlalchemy.dialects.{dialect}").insert
         self.steps = sa.insert(steps)
-        self.calls = self._upsert(insert, calls)
-        self.transfers = self._upsert(insert, transfers)
-        self.about = self._upsert(insert, about)
-
-    @staticmethod
-    def _upsert(insert: Any, table: sa.Table) -> sa.Insert:
-        statement = insert(table)
-        changes = {column.name: statement.excluded[column.name] for column in table.c if not column.primary_key}
-        upsert: sa.Insert = statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=changes)
-        return upsert
-
-
-def _step_row(step: Step) -> dict[str, Any]:
-    return {
-        "call_id": step.call_id,
-        "number": step.number,
-        "at": step.at,
-        "event_name": type(step.event).__name__,
-        "event_json": encode(step.event),
-    }
-
-
-def _call_row(step: Step, call: Call) -> dict[str, Any]:
-    return {
-        "call_id": call.call_id,
-        "caller_channel": call.caller,
-        "state": call.state.value,
-        "agent": call.agent_name,
-        "since": call.since,
-        "arrived_at": call.arrived_at,
-        "updated_at": step.at,
-        "transfer_id": call.transfer.transfer_id if call.transfer else None,
-    }
-
-
-def _transfer_row(call: Call) -> dict[str, Any] | None:
-    transfer = call.transfer
-    if transfer is None:
-        return None
-    return {
-        "transfer_id": transfer.transfer_id,
-        "call_id": call.call_id,
-        "request_id": transfer.request.request_id,
-        "started_at": transfer.started_at,
-        "ended_at": transfer.ended_at,
-        "outcome": transfer.outcome.value if transfer.outcome else None,
-    }
+        self.calls = upsert(dialect, calls)
+        self.transfers = upsert(dialect, transfers)
+        self.about = upsert(dialect, about)
 
 
 async def _accept_if_same(connection: AsyncConnection, pending: _Pending) -> None:
@@ -452,80 +335,9 @@ async def _prepare(connection: AsyncConnection, read_only: bool) -> None:
         )
 
 
-def check_url(url: str) -> None:
-    """Raises SettingsError for an URL that no journal can have."""
-    try:
-        parsed = sa.make_url(url)
-    except ArgumentError:
-        raise SettingsError("journal.url: write sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DB") from None
-    if parsed.drivername not in ("sqlite", "postgresql"):
-        raise SettingsError(f"journal.url: {parsed.drivername} is not supported; use sqlite or postgresql")
-    if parsed.drivername == "sqlite" and parsed.database in (None, "", ":memory:"):
-        raise SettingsError("journal.url: a journal in memory is none; write sqlite:///FILE")
-    if parsed.drivername == "postgresql" and find_spec("asyncpg") is None:
-        raise SettingsError("journal.url: PostgreSQL needs asyncpg: install warm-transfer[postgresql]")
-
-
-def sqlite_file(url: str) -> Path | None:
-    """The file behind the URL. Raises SettingsError."""
-    check_url(url)
+def _url(url: str, read_only: bool) -> URL:
     parsed = sa.make_url(url)
-    return Path(parsed.database) if parsed.drivername == "sqlite" and parsed.database else None
-
-
-def _sqlite_file(url: str) -> Path | None:
-    try:
-        return sqlite_file(url)
-    except SettingsError as error:
-        raise JournalError(str(error)) from None
-
-
-def _try_file(file: Path, read_only: bool) -> None:
-    """Fails here, in the open, for whatever is wrong with the file: aiosqlite leaves a thread behind if it fails
-    there. WAL is a property of the file and set for good."""
-    mode = "ro" if read_only else "rwc"
-    with contextlib.closing(sqlite3.connect(f"file:{quote(str(file))}?mode={mode}", BUSY_MS / 1000, uri=True)) as raw:
-        raw.execute("SELECT count(*) FROM sqlite_master" if read_only else "PRAGMA journal_mode=WAL")
-
-
-def _async_url(url: str, read_only: bool) -> URL:
-    parsed = sa.make_url(url)
-    if parsed.drivername == "postgresql":
-        return parsed.set(drivername="postgresql+asyncpg")
-    if read_only:
+    if read_only and parsed.drivername == "sqlite":
         file = f"file:{quote(parsed.database or '')}"
-        return URL.create("sqlite+aiosqlite", database=file, query={"mode": "ro", "uri": "true"})
-    return parsed.set(drivername="sqlite+aiosqlite")
-
-
-def _engine(url: URL) -> AsyncEngine:
-    if url.get_backend_name() == "postgresql":
-        waits = {"timeout": DEADLINE, "command_timeout": DEADLINE}
-        return create_async_engine(url, pool_pre_ping=True, connect_args=waits)
-    engine = create_async_engine(url, connect_args={"timeout": BUSY_MS / 1000})
-
-    @sa.event.listens_for(engine.sync_engine, "connect")
-    def _set_up(connection: Any, _record: Any) -> None:
-        cursor = connection.cursor()
-        cursor.execute("PRAGMA synchronous=NORMAL")
-        cursor.execute(f"PRAGMA wal_autocheckpoint={LARGEST_LOG}")
-        cursor.close()
-
-    return engine
-
-
-@contextlib.contextmanager
-def _translated(verb: str) -> Iterator[None]:
-    """The drivers' exceptions become ours, here only."""
-    try:
-        yield
-    except TimeoutError:
-        raise JournalError(f"can't {verb} the journal: no answer in time") from None
-    except (SQLAlchemyError, sqlite3.Error, OSError) as error:
-        raise JournalError(f"can't {verb} the journal: {_reason(error)}") from None
-
-
-def _reason(error: BaseException) -> str:
-    """The driver's own words in one line: without SQL, parameters or URL, which hold numbers and passwords."""
-    cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
-    return (str(cause) or type(cause).__name__).splitlines()[0]
+        return URL.create("sqlite", database=file, query={"mode": "ro", "uri": "true"})
+    return parsed
