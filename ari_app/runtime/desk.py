@@ -32,7 +32,8 @@ from ari_app.transfer.turn import Told
 log = structlog.get_logger(__name__)
 
 TALKING = frozenset({State.TALKING, State.CONNECTED})
-ARRIVING = frozenset({State.NEW, State.CONNECTING})
+ELSEWHERE = frozenset({State.NEW, State.CONNECTING, State.LEAVING, State.CLOSING, State.CLOSED})
+"States of callers who are not here yet, or not any more; another application may hand one over again at once."
 ARRIVAL_PATIENCE = 1.0
 "Seconds a user event waits for the call it is about: Asterisk moves a caller only when what is played has ended."
 FAR_HALF = ";2"
@@ -198,7 +199,7 @@ class Desk:
 
     def is_here(self, reference: str) -> bool:
         runner = self.find(reference)
-        return runner is not None and runner.call.state not in ARRIVING
+        return runner is not None and runner.call.state not in ELSEWHERE
 
     async def arrived(self, reference: str, within: float = ARRIVAL_PATIENCE) -> None:
         """Returns when this call can be asked for something, or when it is no use to wait. Whoever moves a caller here

@@ -7,6 +7,7 @@ import base64
 import hashlib
 import hmac
 import json
+import socket
 from collections.abc import Callable
 from typing import Any, Self
 
@@ -52,12 +53,16 @@ class Receiver:
         app.router.add_post("/hook", self._receive)
         self._runner = web.AppRunner(app, shutdown_timeout=0.1)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", self.port)
-        await site.start()
-        self.port = self._runner.addresses[0][1]
+        self._listening = socket.create_server(("127.0.0.1", self.port))
+        await web.SockSite(self._runner, self._listening).start()
+        self.port = self._listening.getsockname()[1]
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        """Python 3.11 forgets a socket that is accepted in the same turn of the loop in which its server is closed: it
+        would be found unclosed in another test. So first nobody is accepted any more."""
+        asyncio.get_running_loop().remove_reader(self._listening)
+        await asyncio.sleep(0)
         if self._runner:
             await self._runner.cleanup()
 

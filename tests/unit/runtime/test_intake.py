@@ -1,5 +1,7 @@
 """Requests: validated as a whole; a refused one touches nothing and is told once."""
 
+import asyncio
+
 import pytest
 
 from ari_app.runtime.desk import ARRIVAL_PATIENCE
@@ -73,6 +75,28 @@ async def test_who_moves_a_caller_here_may_ask_in_the_same_breath(world, news_fi
     assert "transfer_failed" not in [p["phase"] for p in world.payloads]
     assert [turn.content for turn in world.call.conversation] == ["Twice!"]
     assert len(world.ari.made("channels.originateWithId")) == 1
+
+
+async def at_length(*_):
+    await asyncio.Event().wait()
+
+
+async def test_who_got_a_caller_back_may_hand_them_over_again_while_the_supervisor_is_told_goodbye(world):
+    world.ari.caller_arrives(CALLER, "handover", "return=agent-app")
+    await world.settle()
+    world.ask(request_id="r1")
+    await world.settle()
+    world.ari.answers(world.supervisor_leg)
+    await world.settle()
+    world.briefer.last.farewell = at_length
+    world.ari.press(world.supervisor_leg, "2")
+    await world.settle()
+    assert world.ari.made("channels.move")
+    world.ask(request_id="r2")
+    await world.settle()
+    world.ari.caller_arrives(CALLER, "handover", "return=agent-app")
+    await world.settle()
+    assert [p["phase"] for p in world.payloads if p["request_id"] == "r2"][:1] == ["started"]
 
 
 async def test_an_agent_may_ask_as_soon_as_it_has_answered(world):
