@@ -16,6 +16,11 @@ class Command:
 
 
 @dataclass(frozen=True)
+class ByAssistant(Command):
+    """Done by the assistant's voice, or by its line to the supervisor."""
+
+
+@dataclass(frozen=True)
 class MarkCaller(Command):
     """Writes WT_APP and WT_CALL_ID on the caller's channel (contract, section 1)."""
 
@@ -112,19 +117,19 @@ class SeatSupervisor(Command):
 
 
 @dataclass(frozen=True)
-class PrepareBriefing(Command):
+class PrepareBriefing(ByAssistant):
     """Summary and first speech, beside the ringing. → SummaryReady"""
 
 
 @dataclass(frozen=True)
-class WarmBriefing(Command):
+class WarmBriefing(ByAssistant):
     """The assistant's line is opened before anybody answers. → MediaOut when it can't be"""
 
     media_id: str
 
 
 @dataclass(frozen=True)
-class StartBriefing(Command):
+class StartBriefing(ByAssistant):
     """→ BriefingStarted and one decision, or MediaOut when the line breaks"""
 
     attempt: Attempt
@@ -135,7 +140,7 @@ class StartBriefing(Command):
 
 
 @dataclass(frozen=True)
-class PassKey(Command):
+class PassKey(ByAssistant):
     """A key the dialogue answers to: repeat, or a re-prompt."""
 
     digit: str
@@ -144,7 +149,7 @@ class PassKey(Command):
 
 
 @dataclass(frozen=True)
-class StopBriefing(Command):
+class StopBriefing(ByAssistant):
     """Silence, media out. → MediaOut"""
 
     media_id: str
@@ -210,7 +215,7 @@ class ReturnCaller(Command):
 
 
 @dataclass(frozen=True)
-class Dismiss(Command):
+class Dismiss(ByAssistant):
     """A last sentence to a supervisor who is in the room, then hang up. → MediaOut, Released"""
 
     text: str
@@ -221,7 +226,7 @@ class Dismiss(Command):
 
 
 @dataclass(frozen=True)
-class Introduce(Command):
+class Introduce(ByAssistant):
     """One line to caller and supervisor, who talk already; then the media is out. → MediaOut"""
 
     room_id: str

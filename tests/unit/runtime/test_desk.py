@@ -4,7 +4,8 @@ import asyncio
 
 import pytest
 
-from ari_app.runtime.effects import INTRODUCTION, NOT_FORWARDED
+from ari_app.runtime.assistant import INTRODUCTION
+from ari_app.runtime.originating import NOT_FORWARDED
 from ari_app.testing.fake_ari import FakeAri
 from ari_app.testing.jumping import at_once
 from ari_app.transfer.model import Outcome, State
