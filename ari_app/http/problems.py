@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
+from starlette.routing import Match
 
 from ari_app.errors import AriError, JournalError, RequestRefused
 
@@ -60,8 +61,15 @@ def answer_with_problems(app: FastAPI) -> None:
     app.add_exception_handler(AriError, _unavailable)
 
 
-async def _http(_: Request, error: Any) -> ProblemResponse:
-    return problem(error.status_code, _sentence(error), headers=error.headers)
+async def _http(request: Request, error: Any) -> ProblemResponse:
+    headers = {**(error.headers or {}), **({"Allow": _allowed(request)} if error.status_code == 405 else {})}
+    return problem(error.status_code, _sentence(error), headers=headers)
+
+
+def _allowed(request: Request) -> str:
+    """Of all routes with this path; the framework knows those of the first one only."""
+    same = (route for route in request.app.routes if route.matches(request.scope)[0] is Match.PARTIAL)
+    return ", ".join(sorted({method for route in same for method in route.methods or ()}))
 
 
 def _sentence(error: HTTPException) -> str:

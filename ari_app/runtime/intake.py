@@ -42,6 +42,8 @@ from ari_app.wire import (
 log = structlog.get_logger(__name__)
 
 EVENTS = frozenset({"WarmTransferRequest", "WarmTransferTranscript", "WarmTransferCancel", "WarmTransferWhisper"})
+RETELL_AFTER = 3.0
+"Seconds since an end was told until it is told again: no agent is restarted sooner."
 MOST_EARLY = 200
 "User events that wait for their call at once; one more is answered as things are."
 NUMBER = re.compile(r"\+?[0-9*#]{1,32}")
@@ -110,6 +112,8 @@ class Intake:
         self.reachability: Reachability | None = None
         self._seals = Seals(rules.signers)
         self._began = clock.now()
+        self._retold: dict[tuple[str, str], float] = {}
+        "When whom was told which end again."
         self._early = 0
         "User events that wait for their call."
 
@@ -264,9 +268,15 @@ class Intake:
 
     def retell_end(self, runner: Runner, transfer_id: str, reply_to: str | None) -> None:
         """To whoever asks again, as an agent that was restarted does, and to nobody else. A transfer in flight will
-        say its end by itself."""
+        say its end by itself, and a copy that comes with the end is no question."""
         ends = (told for told in runner.told if told.transfer_id == transfer_id and told.phase.is_terminal)
-        if reply_to and (end := next(ends, None)):
+        end, now = next(ends, None), self._clock.now()
+        if not reply_to or end is None:
+            return
+        first = end.at if reply_to == end.reply_to else 0.0
+        if now - max(first, self._retold.get((reply_to, transfer_id), 0.0)) >= RETELL_AFTER:
+            self._retold = {key: at for key, at in self._retold.items() if now - at < RETELL_AFTER}
+            self._retold[reply_to, transfer_id] = now
             self._publisher.retell(views.payload_of(end), reply_to=reply_to)
 
     def _request(self, asked: WarmTransferRequest, own: str, group: str | None) -> Request:

@@ -63,7 +63,10 @@ def _headers(endpoint: str, headers: Mapping[str, str]) -> dict[str, str]:
 
 
 def _caller_id(route: Route) -> str:
-    return f'"{route.display_name}" <{route.sip_call_from}>' if route.display_name else route.sip_call_from
+    """Without a number Asterisk says `From: anonymous`; beside a name it would put its own in its place."""
+    if not route.display_name:
+        return route.sip_call_from
+    return f'"{route.display_name}" <{route.sip_call_from or "anonymous"}>'
 
 
 def quotable(text: str) -> str:

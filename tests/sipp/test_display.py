@@ -27,6 +27,7 @@ def add_to_dialplan(lab, lines):
         ("1000", "caller", {}, NUMBER),
         ("1000", "caller", {"sip_call_from": "+14155550199"}, "+14155550199"),
         ("private", "caller", {}, None),
+        ("private", "caller", {"participant_display_name": "Acme"}, None),
         ("private", "fixed", {}, "+14155550100"),
     ],
 )

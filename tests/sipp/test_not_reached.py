@@ -27,7 +27,7 @@ async def test_the_supervisors_phone_refuses(stage, code, outcome, phase):
 
 async def test_a_phone_that_redirects_brings_no_new_caller(stage):
     """Asterisk follows a 302 into the dialplan by itself, which ends in the app, at the agent."""
-    await stage.talking(supervisor=Reject(302))
+    await stage.talking(supervisor=Reject(302), fresh=True)
     await stage.ask()
     result = await stage.ari.ended()
     assert (result["outcome"], result["sip_code"]) == ("unreachable", 302)

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from ari_app.runtime.desk import ARRIVAL_PATIENCE
+from ari_app.runtime.intake import RETELL_AFTER
 from ari_app.transfer.model import State
 from tests.unit.runtime.conftest import CALLER, World
 
@@ -196,9 +197,12 @@ async def test_another_life_of_the_app_tells_the_end_again(world):
     await world.settle()
     end = delivered(world, "agent-app")[-1]
     async with World(world.ari, world.journal).running() as second:
-        second.ask(request_id="r1")
-        await second.settle()
-        assert (second.payloads, delivered(second, "agent-app")[-2:]) == ([], [end, end])
+        for elapsed, times in ((0.0, 1), (RETELL_AFTER, 2), (0.1, 2), (RETELL_AFTER, 3)):
+            second.clock.advance(elapsed)
+            second.ask(request_id="r1")
+            second.ask(request_id="r1")
+            await second.settle()
+            assert (second.payloads, delivered(second, "agent-app").count(end)) == ([], times)
 
 
 async def test_a_second_request_in_flight_is_refused(world):
