@@ -1,3 +1,3 @@
 """The stage of the stories, for walks nobody has written down."""
 
-from tests.sipp.conftest import clouds, lab, stage  # noqa: F401
+from tests.sipp.conftest import clouds, lab, stage, usual  # noqa: F401

@@ -41,7 +41,7 @@ async def test_answered(stage):
 
 
 async def test_busy_and_the_next_answers(stage):
-    await asked(stage, first=Reject(486), second=Answer())
+    await asked(stage, first=Reject(486), second=Answer(after=0.5))
     await stage.caller.hears(SECOND)
     await stage.second.hears(CALLER)
     result = await stage.ari.ended()
@@ -80,6 +80,7 @@ async def test_the_caller_hangs_up_while_it_rings(stage):
 async def test_of_two_who_ring_the_first_to_answer_has_the_caller(stage):
     await asked(stage, first=Ring(), second=Ring(), strategy="ring_all")
     await asyncio.gather(stage.supervisor.invited(), stage.second.invited())
+    await stage.caller.hears(MUSIC)
     await stage.second.answer()
     await stage.caller.hears(SECOND)
     await stage.second.hears(CALLER)
