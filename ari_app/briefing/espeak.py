@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
+import socket
 import struct
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -56,11 +57,12 @@ class Espeak:
         spoken = speakable(text)
         if not spoken:
             return
-        process = await self._start()
+        process, sound = await self._start()
         try:
             _give(process, spoken)
-            reader, pipe = await _reader_of(process)
+            reader, writer = await asyncio.open_unix_connection(sock=sound)
         except BaseException:
+            sound.close()
             await _end(process)
             raise
         try:
@@ -72,19 +74,19 @@ class Espeak:
             if await asyncio.to_thread(process.wait) != 0:
                 raise ProviderError("espeak-ng failed; is the voice installed?", retryable=False)
         finally:
-            pipe.close()
+            writer.close()
             await _end(process)
 
-    async def _start(self) -> Popen[bytes]:
+    async def _start(self) -> tuple[Popen[bytes], socket.socket]:
         """In a thread: the event loop's own way to start a program may take 15 ms, in which all calls stand still."""
-        starting = asyncio.ensure_future(
-            asyncio.to_thread(Popen, self._command, stdin=PIPE, stdout=PIPE, stderr=DEVNULL)
-        )
+        starting = asyncio.ensure_future(asyncio.to_thread(_started, self._command))
         try:
             return await asyncio.shield(starting)
         except asyncio.CancelledError:
             await asyncio.wait({starting})
-            await _end(starting.result())
+            process, sound = starting.result()
+            sound.close()
+            await _end(process)
             raise
         except OSError as error:
             raise ProviderError(f"{self._command[0]} can't be started: {error.strerror}", retryable=False) from error
@@ -155,6 +157,18 @@ def _resampled(resampler: soxr.ResampleStream, pcm: bytes) -> bytes:
     return out
 
 
+def _started(command: tuple[str, ...]) -> tuple[Popen[bytes], socket.socket]:
+    """The program, and where it is heard. A socket and no pipe: uvloop 0.23 closes a pipe's descriptor twice, and in
+    between another thread may have got the same number for something else, which was closed under it."""
+    ours, theirs = socket.socketpair()
+    with theirs:
+        try:
+            return Popen(command, stdin=PIPE, stdout=theirs.fileno(), stderr=DEVNULL), ours
+        except BaseException:
+            ours.close()
+            raise
+
+
 def _give(process: Popen[bytes], text: str) -> None:
     """The text, which the pipe holds whole. A program that died at once is judged by its exit status."""
     assert process.stdin is not None
@@ -162,18 +176,10 @@ def _give(process: Popen[bytes], text: str) -> None:
         pipe.write(text.encode("utf-8")[:PIPE_HOLDS])
 
 
-async def _reader_of(process: Popen[bytes]) -> tuple[asyncio.StreamReader, asyncio.ReadTransport]:
-    reader = asyncio.StreamReader()
-    loop = asyncio.get_running_loop()
-    pipe, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), process.stdout)
-    return reader, pipe
-
-
 async def _end(process: Popen[bytes]) -> None:
     with contextlib.suppress(ProcessLookupError):
         if process.returncode is None:
             process.kill()
     await asyncio.shield(asyncio.to_thread(process.wait))
-    for pipe in (process.stdin, process.stdout):
-        if pipe:
-            pipe.close()
+    if process.stdin:
+        process.stdin.close()

@@ -1,12 +1,15 @@
 """The embedded voice: a program at the end of a pipe."""
 
 import asyncio
+import os
 import shutil
 import struct
 
 import numpy as np
 import pytest
+import uvloop
 
+from ari_app.briefing import espeak
 from ari_app.briefing.espeak import Espeak, WavHeader, parse_wav_header, speakable
 from ari_app.errors import ProviderError
 
@@ -92,3 +95,20 @@ def test_other_audio_is_refused() -> None:
 
 def test_speakable_text_is_one_plain_line() -> None:
     assert speakable("a\x00b\n[[c]] <d> \x01") == "a b c d"
+
+
+@needs_espeak
+def test_left_while_it_starts_it_takes_nobody_elses_descriptor_along(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under uvloop a pipe that was given up in this moment was closed twice, the second time as somebody's socket."""
+
+    async def leave() -> list[int]:
+        speaking = asyncio.ensure_future(anext(Espeak().synthesize("yes")))
+        monkeypatch.setattr(espeak, "_give", lambda *_: speaking.cancel())
+        opened = []
+        while not speaking.done():
+            opened.append(os.open(os.devnull, os.O_RDONLY))
+            await asyncio.sleep(0)
+        return opened
+
+    for descriptor in uvloop.run(leave()):
+        os.close(descriptor)
