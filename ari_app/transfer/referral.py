@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from ari_app.transfer import digits
 from ari_app.transfer.commands import TellReferrer
 from ari_app.transfer.model import Outcome, Phase, Request, Transfer
 from ari_app.transfer.routing import Rule, matches
@@ -23,8 +24,9 @@ _NO = frozenset({Outcome.DECLINED, Outcome.REJECTED, Outcome.CANCELLED})
 
 def rule_for(target: str, rules: Mapping[str, Rule]) -> str | None:
     """The first rule that may be asked by REFER and allows this target."""
+    number, _ = digits.split(target)
     for name, rule in rules.items():
-        if rule.refer and any(matches(pattern, target) for pattern in rule.destinations):
+        if rule.refer and any(matches(pattern, number) for pattern in rule.destinations):
             return name
     return None
 

@@ -16,7 +16,7 @@ class Referable(World):
         super().__init__()
         routing = dict(rules().routing)
         name = "rr_refer"
-        allowed = {"destinations": ("3???",), "refer": True, "max_concurrent": most}
+        allowed = {"destinations": ("3???",), "refer": True, "max_concurrent": most, "digits_after_answer": "{ext}#"}
         routing[name] = type(routing["rr"])(name, "PJSIP/{to}@trunk", **allowed)
         self.intake._rules = rules(routing=routing)
         self.desk.policy.agents["front-desk"] = lambda leg: Agent("front-desk", "PJSIP/front-desk", leg, refers=refers)
@@ -69,6 +69,12 @@ async def test_a_target_no_referable_rule_allows_is_declined_and_touches_nothing
     leg = await world.referred(target)
     assert world.notified == [(leg, "channel_declined")]
     assert (world.call.state, world.payloads) == (State.TALKING, [])
+
+
+async def test_a_target_may_have_an_extension(world):
+    await world.referred("3001;ext=12")
+    route = world.call.transfer.attempt.route
+    assert (world.call.state, route.endpoint, route.digits) == (State.DIALING, "PJSIP/3001@trunk", "12#")
 
 
 async def test_only_the_agents_leg_may_ask(world):
