@@ -60,7 +60,7 @@ class Step:
 
 def step(call: Call, event: Event, now: float) -> Step:
     """Total: defined for every state and event. What a supervisor does is looked up where that supervisor is."""
-    event = _by_place(call, event)
+    event = by_place(call, event)
     attempt = attempt_of(call, event)
     row = TABLE[call.stage(attempt) if attempt else call.state].get(type(event))
     if row is None or is_stale(call, event):
@@ -71,7 +71,7 @@ def step(call: Call, event: Event, now: float) -> Step:
     return Step(turn.call, tuple(turn.commands), tuple(turn.phases))
 
 
-def _by_place(call: Call, event: Event) -> Event:
+def by_place(call: Call, event: Event) -> Event:
     """A supervisor who has the agent's place leaves as the agent does, even where it was told before they had it."""
     agent = call.agent
     if isinstance(event, SupervisorLeft) and agent and event.channel_id == agent.channel_id:

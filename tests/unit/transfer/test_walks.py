@@ -260,6 +260,7 @@ def _consent_is_explicit(before, event, step):
 def _the_table_is_true(before, event, step):
     if step.noted or step.call.state is before.state:
         return
+    event = machine.by_place(before, event)
     who = machine.attempt_of(before, event)
     row = TABLE[before.stage(who) if who else before.state][type(event)]
     assert step.call.state in (*row.to, State.CLOSED), (before.state, event, step.call.state)
