@@ -98,6 +98,8 @@ async def test_whatever_happens(stage, number):
 
 async def do(stage, deed, wanted, accepted):
     who, _, what = deed.partition(" ")
+    if deed in ASKING and stage.caller.call.over:
+        return  # Asterisk knows no such channel any more
     match deed:
         case "cancel":
             await stage.cancel()
