@@ -110,6 +110,8 @@ class Engines:
                 await kind(name)
             except (ProviderError, ImportError, OSError) as error:
                 log.warning("engine not available", profile=name, reason=str(error) or type(error).__name__)
+            except Exception:  # somebody's own engine; calls are under way
+                log.exception("engine not available", profile=name)
 
     async def _open_ears(self, name: str) -> None:
         if ears := self._ears.get(name):

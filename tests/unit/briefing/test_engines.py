@@ -173,3 +173,15 @@ def test_profiles_that_sound_and_say_the_same_make_their_prompts_once():
     )
     assert len({id(voice) for voice in made._voices.values()}) == 3
     assert made._voices["default"] is made._voices["hurried"]
+
+
+async def test_an_engine_that_breaks_while_it_is_warmed_stops_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    warmed = []
+
+    async def prompts(self: Engines, name: str) -> None:
+        warmed.append(name)
+        raise RuntimeError("somebody's own engine")
+
+    monkeypatch.setattr(Engines, "_make_prompts", prompts)
+    await engines(default={"stt": "none"}, second={"stt": "none"}).warm()
+    assert warmed == ["default", "second"]
