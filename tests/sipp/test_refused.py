@@ -260,6 +260,7 @@ async def test_every_kind_by_every_way(stage):
             await stage.talking()
             rung = stage.invites()
             await stage.ari.call("POST", f"applications/{stage.ari.app}/subscription", eventSource="channel:")
+            await stage.pause(0.3)  # a new bridge may choose its way of mixing once more, with a new stream of sound
             since = stage.clock()
             go.set()
             asked = await every_way(stage, stage.channel, ids.agent_leg(stage.call_id), KINDS)
