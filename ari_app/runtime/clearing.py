@@ -20,7 +20,7 @@ LOOK_PAUSES = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 RELEASE_PAUSES = (0.1, 0.3, 1.0, 2.0)
 "Seconds between tries to release what Asterisk does not answer for."
 
-Beside = Callable[[Coroutine[Any, Any, None]], None]
+Beside = Callable[[Coroutine[Any, Any, None]], object]
 "Runs something beside the commands, for as long as the call lives."
 
 

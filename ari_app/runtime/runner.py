@@ -29,6 +29,8 @@ JOURNAL_PATIENCE = 0.5
 "Seconds a step waits for the journal; a caller between two bridges has less than two (G2)."
 JOURNAL_AGAIN = 1.0
 "Seconds between two tries to write what the journal did not take."
+JOURNAL_LAST = 10.0
+"Seconds for that after the end of the call."
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,7 @@ class Runner:
         self._mailbox: asyncio.Queue[Mail] = asyncio.Queue()
         self._lane: asyncio.Queue[tuple[Command, Call]] = asyncio.Queue()
         self._unwritten: list[tuple[Step, Call]] = []
+        self._catching_up: asyncio.Task[None] | None = None
         self._tasks: asyncio.TaskGroup | None = None
         self._running: set[asyncio.Task[None]] = set()
 
@@ -101,6 +104,7 @@ class Runner:
             try:
                 while self.call.state is not State.CLOSED:
                     await self._take(await self._next())
+                await self._see_written()
             finally:
                 for task in self._running:
                     task.cancel()
@@ -108,13 +112,14 @@ class Runner:
         # runner, effects and briefing know each other; apart, they are freed at once
         self.effects = self._tasks = None
 
-    def beside(self, work: Coroutine[Any, Any, None]) -> None:
+    def beside(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Runs something for as long as the call lives."""
         if self._tasks is None:
             raise AssertionError("the call is not running")
         task = self._tasks.create_task(work)
         self._running.add(task)
         task.add_done_callback(self._running.discard)
+        return task
 
     async def _next(self) -> Mail:
         alarm = machine.alarm(self.call)
@@ -163,7 +168,12 @@ class Runner:
         for it, and what is missing is written when it can be."""
         self._unwritten.append((step, call))
         if len(self._unwritten) == 1 and not await self._catch_up_soon():
-            self.beside(self._catch_up_later())
+            self._catching_up = self.beside(self._catch_up_later())
+
+    async def _see_written(self) -> None:
+        """Its end is in the journal before the call is forgotten: else it would be taken up again in the next life."""
+        if self._unwritten and self._catching_up:
+            await asyncio.wait({self._catching_up}, timeout=JOURNAL_LAST)
 
     async def _catch_up_soon(self) -> bool:
         try:

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from ari_app.runtime import runner
 from ari_app.runtime.assistant import INTRODUCTION
 from ari_app.runtime.originating import NOT_FORWARDED
 from ari_app.testing.fake_ari import FakeAri
@@ -276,6 +277,22 @@ async def test_a_broken_journal_costs_the_recovery_and_not_the_caller(world):
     await world.settle()
     numbers = [step.number for steps in world.journal.kept.values() for step in steps]
     assert numbers == list(range(1, len(numbers) + 1)), "what could not be written was written later"
+
+
+async def test_the_end_of_a_call_is_written_though_the_journal_was_away_then(world, monkeypatch):
+    monkeypatch.setattr(runner, "JOURNAL_AGAIN", 0.001)
+    await world.talking()
+    call_id = world.call.call_id
+    world.journal.broken = True
+    world.ari.hangs_up(CALLER)
+    await world.settle()
+    assert await world.journal.unfinished() == [call_id]
+    world.journal.broken = False
+    async with asyncio.timeout(1):
+        while await world.journal.unfinished():  # noqa: ASYNC110
+            await asyncio.sleep(0)
+    await world.settle()
+    assert world.desk.live == {}
 
 
 async def test_left_overs_of_another_life_are_swept():
