@@ -36,14 +36,14 @@ async def test_the_caller_is_told_how_it_stands_and_the_music_goes_on(stage):
     music = held
     for _ in range(2):
         words = await told(stage, music)
-        assert 0.9 < words - music < 1.5
+        assert 0.9 < words - music < 3.0
         await stage.caller.hears(MUSIC, TOLD_WITHIN)
         music = stage.caller.heard.onset(MUSIC)
     await stage.supervisor.answer()
     await stage.ari.phase("briefing_started")
     await told(stage, stage.clock())
     await stage.caller.hears(MUSIC, TOLD_WITHIN)
-    assert longest_silence(stage, held) < 0.6
+    assert longest_silence(stage, held) < 2.0, "neither music nor words"
 
     pressed = await stage.supervisor.press("1")
     await stage.are_connected()
