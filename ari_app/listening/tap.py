@@ -6,13 +6,12 @@ The party's own bridge is not touched. A snoop ends with the channel that it lis
 
 from __future__ import annotations
 
-import asyncio
-
 import structlog
 
-from ari_app.media.channel import SEAT_AGAIN, MediaChannel, Opener, hang_up
+from ari_app.media.channel import MediaChannel, Opener, hang_up
 from ari_app.media.session import MediaLost, MediaSession
-from ari_app.runtime.ports import Ari, Fate, Reply
+from ari_app.runtime.asking import repeatable, seat_new
+from ari_app.runtime.ports import Ari, Reply
 
 log = structlog.get_logger(__name__)
 
@@ -44,26 +43,15 @@ class Tap:
                 "channels.snoopChannelWithId", channelId=self._channel, snoopId=snoop, app=self._app, spy="in"
             )
         )
-        await self._seat(snoop, room)
+        _check(await seat_new(self._ari, room, snoop))
         return session
-
-    async def _seat(self, snoop: str, room: str) -> None:
-        """The snoop enters the application a moment after it was made; until then Asterisk answers 422."""
-        for pause in (*SEAT_AGAIN, None):
-            reply = await self._ari.call("bridges.addChannel", bridgeId=room, channel=snoop)
-            if reply.status != 422 or pause is None:
-                break
-            await asyncio.sleep(pause)
-        _check(reply)
 
     async def close(self) -> None:
         """Everything out of Asterisk, the snoop first: nothing is heard any more. What is missing is fine."""
         snoop, _, room = self.ids
         await hang_up(self._ari, snoop)
         await self._media.close()
-        reply = await self._ari.call("bridges.destroy", bridgeId=room)
-        if reply.fate is Fate.UNKNOWN:
-            await self._ari.call("bridges.destroy", bridgeId=room)
+        await repeatable(self._ari, "bridges.destroy", bridgeId=room)
 
 
 def _check(reply: Reply) -> None:

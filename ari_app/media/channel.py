@@ -9,15 +9,13 @@ import structlog
 
 from ari_app.media.audio import SLIN16, Format
 from ari_app.media.session import OPEN_WITHIN, MediaLost, MediaSession
-from ari_app.runtime.ports import Ari, Fate, Reply
+from ari_app.runtime.asking import repeatable, seat_new
+from ari_app.runtime.ports import Ari, Reply
 
 log = structlog.get_logger(__name__)
 
 GONE_WITHIN = 0.25
 "Seconds Asterisk gets to end the socket after it took the hang-up; normally 2 ms."
-SEAT_AGAIN = (0.001, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128)
-"""Seconds between tries to enter the room. The channel enters Stasis some 2 ms after its socket is connected, and until
-then Asterisk answers 422."""
 
 
 class Opener(Protocol):
@@ -75,18 +73,10 @@ class MediaChannel:
         """Puts the channel into the bridge; sound sent before is lost. Raises MediaLost."""
         if self.room_id == room_id:
             return
-        reply = await self._add(room_id)
-        for pause in SEAT_AGAIN:
-            if reply.status != 422:
-                break
-            await asyncio.sleep(pause)
-            reply = await self._add(room_id)
+        reply = await seat_new(self._ari, room_id, self.id)
         if not reply.ok:
             raise MediaLost(f"media channel can't enter the room: {_why(reply)}")
         self.room_id = room_id
-
-    async def _add(self, room_id: str) -> Reply:
-        return await self._ari.call("bridges.addChannel", bridgeId=room_id, channel=self.id)
 
     async def close(self) -> None:
         """Silence, hang-up, socket closed; waits for all of it, also for another's close under way."""
@@ -135,10 +125,8 @@ class MediaChannel:
 
 
 async def hang_up(ari: Ari, channel_id: str) -> None:
-    """Ends a channel; a missing one is fine. An unknown fate is tried once more: repeating does no harm."""
-    reply = await ari.call("channels.hangup", channelId=channel_id)
-    if reply.fate is Fate.UNKNOWN:
-        reply = await ari.call("channels.hangup", channelId=channel_id)
+    """Ends a channel; a missing one is fine."""
+    reply = await repeatable(ari, "channels.hangup", channelId=channel_id)
     if not (reply.ok or reply.gone):
         log.warning("media channel not hung up", media_id=channel_id, reason=_why(reply))
 

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 from functools import singledispatchmethod
 
 import structlog
 
-from ari_app.runtime.ports import Ari, Briefing, Fate, Reply, Tell
+from ari_app.runtime.asking import repeatable, seat_new
+from ari_app.runtime.ports import Ari, Briefing, Tell
 from ari_app.transfer import commands as cmd
 from ari_app.transfer import events as ev
 
 log = structlog.get_logger(__name__)
-
-
-SEAT_AGAIN = (0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128)
-"Seconds between tries to bring the snoop into its bridge: until it is in Stasis, Asterisk answers 422."
 
 
 class Asides:
@@ -63,24 +59,15 @@ class Asides:
             spy="none",
             whisper="out",
         )
-        for pause in (0.0, *SEAT_AGAIN) if reply.ok or reply.exists else ():
-            await asyncio.sleep(pause)
-            reply = await self._ari.call("bridges.addChannel", bridgeId=do.by.bridge_id, channel=do.by.snoop_id)
-            if reply.status != 422:
-                break
+        if reply.ok or reply.exists:
+            reply = await seat_new(self._ari, do.by.bridge_id, do.by.snoop_id)
         if not reply.ok:
             log.warning("no whisper to the supervisor", channel=do.supervisor, why=reply.message)
         return reply.ok
 
     async def _open(self, bridge_id: str) -> bool:
-        reply = await self._create(bridge_id)
-        if reply.fate is Fate.UNKNOWN:
-            reply = await self._create(bridge_id)
+        bridge = {"bridgeId": bridge_id, "type": "mixing,dtmf_events", "name": "warm-transfer words"}
+        reply = await repeatable(self._ari, "bridges.createWithId", **bridge)
         if not (reply.ok or reply.exists):
             log.warning("no bridge for words to one party", bridge=bridge_id, why=reply.message)
         return reply.ok or reply.exists
-
-    async def _create(self, bridge_id: str) -> Reply:
-        return await self._ari.call(
-            "bridges.createWithId", bridgeId=bridge_id, type="mixing,dtmf_events", name="warm-transfer words"
-        )

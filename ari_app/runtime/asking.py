@@ -1,4 +1,4 @@
-"""How Asterisk is asked by the hands of one call."""
+"""How Asterisk is asked: what may be repeated is, and what has to wait for a channel waits."""
 
 from __future__ import annotations
 
@@ -12,16 +12,37 @@ AGAIN = 0.2
 "Seconds between two looks whether the connection is back."
 
 
+SEAT_AGAIN = (0.001, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128)
+"""Seconds between tries to bring a channel into a bridge. A media channel enters Stasis some 2 ms after its socket is
+connected, a snoop a moment after it was made, and until then Asterisk 22 answers 422."""
+
+
+async def repeatable(ari: Ari, operation: str, **parameters: Any) -> Reply:
+    """Once more when nobody knows what became of it."""
+    reply = await ari.call(operation, **parameters)
+    if reply.fate is Fate.UNKNOWN:
+        reply = await ari.call(operation, **parameters)
+    return reply
+
+
+async def seat_new(ari: Ari, bridge_id: str, channel_id: str) -> Reply:
+    """A channel that was just made into the bridge."""
+    for pause in (*SEAT_AGAIN, None):
+        reply = await ari.call("bridges.addChannel", bridgeId=bridge_id, channel=channel_id)
+        if reply.status != 422 or pause is None:
+            break
+        await asyncio.sleep(pause)
+    return reply
+
+
 class Asking:
+    """By the hands of one call."""
+
     def __init__(self, ari: Ari, is_connected: Callable[[], bool]) -> None:
         self._ari, self._is_connected = ari, is_connected
 
     async def repeatable(self, operation: str, **parameters: Any) -> Reply:
-        """Once more when nobody knows what became of it."""
-        reply = await self._ari.call(operation, **parameters)
-        if reply.fate is Fate.UNKNOWN:
-            reply = await self._ari.call(operation, **parameters)
-        return reply
+        return await repeatable(self._ari, operation, **parameters)
 
     async def set(self, channel_id: str, name: str, value: str) -> None:
         await self._ari.call("channels.setChannelVar", channelId=channel_id, variable=name, value=value)
