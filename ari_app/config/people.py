@@ -14,9 +14,10 @@ from pydantic import (
     model_validator,
 )
 
-from ari_app.config.sections import Name, Seconds, Section
+from ari_app.config.sections import Name, Seconds, Section, check_secret
 from ari_app.runtime.groups import REFUSE, hours_of
 from ari_app.transfer import digits, dispositions
+from ari_app.transfer.routing import is_sip
 from ari_app.wire import Destination, known_dispositions
 
 
@@ -43,9 +44,7 @@ class Signatures(Section):
 
     @model_validator(mode="after")
     def _has_one_secret_to_check_with(self) -> Signatures:
-        given = sum(map(bool, (self.secret.get_secret_value(), self.secret_file, self.secret_env)))
-        if given > 1 or (self.signature != "none" and not given):
-            raise ValueError("secret: give one of secret, secret_file and secret_env")
+        check_secret(self, required=self.signature != "none")
         return self
 
 
@@ -70,7 +69,7 @@ class AgentSettings(Signatures):
 
     @model_validator(mode="after")
     def _refers_over_sip(self) -> AgentSettings:
-        if self.refer and not self.endpoint.upper().startswith("PJSIP/"):
+        if self.refer and not is_sip(self.endpoint):
             raise ValueError("refer needs an endpoint PJSIP/…: REFER is SIP")
         return self
 

@@ -13,7 +13,7 @@ from pydantic import (
     model_validator,
 )
 
-from ari_app.config.sections import Name, Seconds, Section, is_loopback
+from ari_app.config.sections import Name, Seconds, Section, check_secret, is_loopback
 from ari_app.transfer.model import Phase
 
 
@@ -95,9 +95,7 @@ class Posted(Section):
 
     @model_validator(mode="after")
     def _has_one_secret(self) -> Posted:
-        given = (self.secret.get_secret_value(), self.secret_file, self.secret_env)
-        if sum(map(bool, given)) != 1:
-            raise ValueError("secret: give one of secret, secret_file and secret_env")
+        check_secret(self, required=True)
         return self
 
 

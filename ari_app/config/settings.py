@@ -27,8 +27,8 @@ from ari_app.config.people import (
     RoutingRule,
     Signatures,
 )
-from ari_app.config.sections import Name
-from ari_app.config.server import Asterisk, DestinationWebhook, Http, JournalSettings, Limits, Posted, Webhook
+from ari_app.config.sections import Name, WithSecret
+from ari_app.config.server import Asterisk, DestinationWebhook, Http, JournalSettings, Limits, Webhook
 from ari_app.errors import SettingsError
 from ari_app.runtime.groups import REFUSE
 from ari_app.transfer import digits, dispositions
@@ -147,7 +147,7 @@ class Settings(BaseSettings):
         return env_settings, init_settings
 
 
-def secret_of(where: str, given: Signatures | Posted, environ: Mapping[str, str]) -> tuple[str, str]:
+def secret_of(where: str, given: WithSecret, environ: Mapping[str, str]) -> tuple[str, str]:
     """The full key that names the secret, and the secret, empty when the variable is not set. Raises SettingsError."""
     if given.secret_file:
         key = f"{where}.secret_file"

@@ -79,12 +79,19 @@ class Group:
         return not self.hours or any(hours.holds(there.weekday(), minute) for hours in self.hours)
 
 
-def resolved(asked: WarmTransferRequest, groups: Mapping[str, Group], now: float) -> WarmTransferRequest:
-    """The request with the group's destinations in place of its name. Raises RequestRefused."""
+def resolved(
+    asked: WarmTransferRequest, groups: Mapping[str, Group], now: float
+) -> tuple[WarmTransferRequest, str | None]:
+    """The request with a group's destinations in place of its name, and the name of the group that is open; the
+    strategy is the request's own where it names one. Raises RequestRefused."""
     if asked.group is None:
-        return asked
-    group = groups[open_one(asked.group, groups, now)]
-    return among(asked, group.destinations, group.strategy)
+        return asked, None
+    name = open_one(asked.group, groups, now)
+    group = groups[name]
+    chosen = asked.strategy if "strategy" in asked.model_fields_set else group.strategy
+    check_crowd(group.destinations, chosen)
+    found = {"group": None, "destinations": list(group.destinations), "strategy": chosen}
+    return asked.model_copy(update=found), name
 
 
 def open_one(name: str, groups: Mapping[str, Group], now: float) -> str:
@@ -96,13 +103,6 @@ def open_one(name: str, groups: Mapping[str, Group], now: float) -> str:
             raise RequestRefused(f"{name} is closed now", key="group", status=409)
         name = groups[name].closed
     return name
-
-
-def among(asked: WarmTransferRequest, destinations: Sequence[Destination], strategy: str) -> WarmTransferRequest:
-    """The request for these; the strategy is the request's own where it names one. Raises RequestRefused."""
-    chosen = asked.strategy if "strategy" in asked.model_fields_set else strategy
-    check_crowd(destinations, chosen)
-    return asked.model_copy(update={"group": None, "destinations": list(destinations), "strategy": chosen})
 
 
 def check_crowd(destinations: Sequence[Destination], strategy: str) -> None:

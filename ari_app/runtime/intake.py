@@ -257,10 +257,8 @@ class Intake:
         known = dict(runner.call.requests).get(asked.request_id or "")
         if known:
             return None, known
-        now, groups = self._clock.now(), self._rules.groups
-        group = open_one(asked.group, groups, now) if asked.group else None
-        request = self._request(resolved(asked, groups, now), _own_number(runner), group)
-        request = replace(request, referrer=referrer)
+        asked, group = resolved(asked, self._rules.groups, self._clock.now())
+        request = replace(self._request(asked, _own_number(runner), group), referrer=referrer)
         self._check_room(runner, request)
         turns = tuple(message.turn() for message in asked.chat_history)
         self._check_size(turns, "chat_history")

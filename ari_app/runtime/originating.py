@@ -8,6 +8,7 @@ from typing import Any
 from ari_app.transfer import commands as cmd
 from ari_app.transfer import context
 from ari_app.transfer.model import Route
+from ari_app.transfer.routing import is_sip
 
 REFER_HANDLING = "PJSIP_TRANSFER_HANDLING()"
 """Channel variable. With `ari-only` a REFER moves nobody in Asterisk; it becomes an event, and the app tells how it
@@ -57,7 +58,7 @@ def _variables(endpoint: str, names: Mapping[str, str], headers: Mapping[str, st
 
 def _headers(endpoint: str, headers: Mapping[str, str]) -> dict[str, str]:
     """SIP headers of the INVITE as channel variables; other technologies have none."""
-    if not endpoint.upper().startswith("PJSIP/"):
+    if not is_sip(endpoint):
         return {}
     return {f"PJSIP_HEADER(add,{name})": value for name, value in headers.items()}
 

@@ -93,7 +93,7 @@ def route(wanted: Wanted, rules: Mapping[str, Rule]) -> Route:
         connected_line=rule.connected_line,
         dispositions=rule.dispositions,
         recall_within=rule.recall_within,
-        refers=rule.refer and rule.endpoint.upper().startswith("PJSIP/"),
+        refers=rule.refer and is_sip(rule.endpoint),
         digits=digits.filled(rule.digits_after_answer, extension),
     )
 
@@ -111,6 +111,11 @@ def _check_extension(rule: Rule, to: str, extension: str) -> None:
         raise NotAllowed("sip_call_to", "write an extension as ;ext= and 1 to 16 of 0-9 * # A-D")
     if digits.EXT not in rule.digits_after_answer:
         raise NotAllowed("sip_call_to", f"rule {rule.name} takes no extension; see its digits_after_answer")
+
+
+def is_sip(endpoint: str) -> bool:
+    """Whether its legs have headers and may send a REFER."""
+    return endpoint.upper().startswith("PJSIP/")
 
 
 def matches(pattern: str, number: str) -> bool:

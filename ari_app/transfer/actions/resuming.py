@@ -6,7 +6,6 @@ from ari_app.transfer import events as ev
 from ari_app.transfer.actions import coaching, holding, moves
 from ari_app.transfer.commands import (
     ConnectAgent,
-    FindGroup,
     HoldCaller,
     OpenRoom,
     PrepareBriefing,
@@ -63,8 +62,8 @@ def _resume_supervisors(turn: Turn, event: ev.Resumed) -> None:
 def _resume_seeking(turn: Turn, event: ev.Resumed) -> None:
     _resume_supervisors(turn, event)
     *tried, group = turn.transfer.groups
-    turn.do(FindGroup(group, tuple(tried)))
-    turn.go(State.SEEKING, deadline=turn.now + moves.CONFIRM)
+    turn.set_transfer(groups=tuple(tried))
+    moves.seek(turn, group)
 
 
 def _drop_line(turn: Turn) -> None:

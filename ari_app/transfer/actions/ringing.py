@@ -39,7 +39,7 @@ def dial_on(turn: Turn, wanted: str) -> None:
     moves.follow_supervisors(turn)
 
 
-def supervisor_there(turn: Turn, event: ev.SupervisorAnswered | ev.DigitsSent) -> None:
+def supervisor_there(turn: Turn, _: ev.SupervisorAnswered | ev.DigitsSent) -> None:
     """To be briefed; or, where the agent wants no briefing, to be joined: the answer is the yes."""
     request, behind = turn.transfer.request, turn.attempt.route.picks_up_within
     turn.set_attempt(answered_at=turn.now, deadline=turn.now + behind + request.briefing_timeout)

@@ -109,7 +109,7 @@ def test_a_name_becomes_destinations(moment, more, expected):
             resolved(wants(**more), GROUPS, at(moment))
         assert refused.value.key == "group"
     else:
-        found = resolved(wants(**more, reason="why"), GROUPS, at(moment))
+        found, _ = resolved(wants(**more, reason="why"), GROUPS, at(moment))
         assert (list(found.wanted), found.strategy, found.reason) == (*expected, "why")
 
 
